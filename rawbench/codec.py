@@ -1,0 +1,150 @@
+"""The Codec interface: what a method's author writes.
+
+The contract, before any code:
+
+* ``encode`` turns raw and sRGB into the payload; the harness writes it to a file behind a small header
+  (``rawbench.stream``), and the size of that file is the rate.
+* ``decode`` runs in a fresh instance that was given nothing but the payload, the rate point of the header
+  and the sRGB pixels. Camera name, white balance, seeds, masks, channel means: in the payload, or not used.
+* Options steer the encoder. The decoding instance is made with default options, but for
+  ``resource_options`` (a weights file), which say where the codec itself is, not what the image is.
+* A payload once written stays readable: change its meaning, and ``format_version`` grows.
+"""
+
+from __future__ import annotations
+
+import abc
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from rawbench.options import Options
+from rawbench.types import Capabilities, RatePoint
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+
+@contextmanager
+def _untimed(name: str) -> Iterator[None]:
+    yield
+
+
+class Context:
+    """What the harness hands to a codec: where to compute, and where to say what it did.
+
+    Attributes:
+        device: the run's device; every tensor of the codec belongs there.
+        seed: for methods that draw random numbers in the encoder; the decoder's seed comes from the payload.
+    """
+
+    def __init__(
+        self,
+        device: torch.device | str = "cpu",
+        seed: int = 0,
+        stage: Callable[[str], AbstractContextManager[None]] = _untimed,
+    ) -> None:
+        import torch
+
+        self.device = torch.device(device)
+        self.seed = seed
+        self.recorded: dict[str, float] = {}
+        self._stage = stage
+
+    def stage(self, name: str) -> AbstractContextManager[None]:
+        """Mark a part of encode or decode: ``analysis``, ``entropy``, ``synthesis`` or ``transfer``."""
+        return self._stage(name)
+
+    def record(self, name: str, value: float) -> None:
+        """Keep a number beside the measurements, for example ``bits_estimated``."""
+        self.recorded[name] = float(value)
+
+
+class Codec(abc.ABC):
+    """One method at one rate point. Subclass it, register the class, and rawbench does the rest.
+
+    A method defines ``name``, ``rate_points``, ``encode`` and ``decode``; the rest has defaults.
+
+    * ``encode`` and ``decode`` are timed; ``setup`` and the constructor are not: load weights and build
+      tables in ``setup``.
+    * Rate points are ordered from the fewest bytes to the most.
+    * Twice the same input gives twice the same bytes.
+    * A payload that makes no sense raises ``rawbench.StreamError``, soon, and without large allocations.
+    * Threads, seeds, default dtype and cudnn flags of the process are left as found.
+
+    ``rawbench check NAME`` holds a method to all of it.
+
+    Attributes:
+        name: how users call the method.
+        format_version: 1..15, of the payload.
+        summary: one line for ``rawbench methods list``.
+        paper: where the idea comes from; what is published and what is this implementation's own choice.
+        capabilities: see ``rawbench.types.Capabilities``.
+        resource_options: names of options that are passed to the decoding instance too.
+    """
+
+    name: ClassVar[str]
+    format_version: ClassVar[int] = 1
+    summary: ClassVar[str] = ""
+    paper: ClassVar[str] = ""
+    capabilities: ClassVar[Capabilities] = Capabilities()
+    resource_options: ClassVar[tuple[str, ...]] = ()
+
+    class Options(Options):
+        """No options."""
+
+    def __init__(self, options: Options, rate_point: RatePoint) -> None:
+        self.options = options
+        self.rate_point = rate_point
+        self.context: Context
+
+    @classmethod
+    @abc.abstractmethod
+    def rate_points(cls, options: Any) -> list[RatePoint]:
+        """The operating points, from the fewest bytes to the most."""
+
+    @classmethod
+    def identity(cls, options: Any) -> Mapping[str, Any]:
+        """What else determines the stream (weights digest, ...); part of the stream key. JSON values."""
+        return {}
+
+    @classmethod
+    def complexity(cls, options: Any) -> Mapping[str, float]:
+        """``parameters``, ``encode_kmac_per_pixel`` and ``decode_kmac_per_pixel``, where they are known."""
+        return {}
+
+    def setup(self, context: Context) -> None:
+        """Load weights and build tables. Called once, before the first encode or decode; never timed."""
+        self.context = context
+
+    @abc.abstractmethod
+    def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
+        """Write what the decoder needs to rebuild raw from the sRGB.
+
+        Args:
+            raw: float32 (3, H, W) in [0, 1], linear camera RGB, on ``context.device``.
+            srgb: uint8 (3, H, W), the decoded pixels of the PNG or JPEG, on ``context.device``.
+
+        Returns:
+            The payload, without any header of the harness.
+        """
+
+    @abc.abstractmethod
+    def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
+        """Rebuild raw from the payload and the sRGB alone.
+
+        Args:
+            payload: what ``encode`` returned, read back from the file.
+            srgb: uint8 (3, H, W), on ``context.device``.
+
+        Returns:
+            raw: float32 (3, H, W) in [0, 1], on ``context.device``.
+
+        Raises:
+            StreamError: the payload is malformed.
+        """
+
+    def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
+        """Optional maps (H', W') for the report: bits per latent pixel, order masks, sample positions."""
+        return {}

@@ -1,0 +1,38 @@
+"""What can go wrong, as one clear line each, and the exit code that the command line gives it.
+
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed.
+"""
+
+from __future__ import annotations
+
+
+class RawbenchError(Exception):
+    """Base of every error that a user can cause or mend; its text is one line."""
+
+    exit_code = 4
+
+
+class UsageError(RawbenchError):
+    """A name, option or argument that rawbench does not know or cannot accept."""
+
+    exit_code = 2
+
+
+class NotComparable(RawbenchError):
+    """Two results that must not be compared: another dataset, schema or protocol, or nothing measured."""
+
+    exit_code = 3
+
+
+class StreamError(RawbenchError):
+    """A stream that is cut, damaged, foreign, of another version or of other weights."""
+
+
+class SampleError(RawbenchError):
+    """An image, camera file or dataset entry that cannot be used."""
+
+
+class PluginError(RawbenchError):
+    """A plugin that cannot be loaded, or that breaks the contract."""
+
+    exit_code = 2

@@ -1,0 +1,62 @@
+"""Options of methods and datasets: typed models that refuse unknown names, and the ``NAME:a=1:b=2`` form."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from rawbench.errors import UsageError
+
+
+class Options(BaseModel):
+    """Base of every options model: frozen, and unknown names are an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def parse_spec(text: str) -> tuple[str, dict[str, str]]:
+    """Split ``NAME:option=value:option=value`` into the name and its options.
+
+    Raises:
+        UsageError: an option without ``=`` or an empty name.
+    """
+    name, *parts = text.strip().split(":")
+    if not name:
+        raise UsageError(f"{text!r}: the name is empty; the form is NAME:option=value")
+    options: dict[str, str] = {}
+    for part in parts:
+        key, separator, value = part.partition("=")
+        if not separator or not key:
+            raise UsageError(f"{text!r}: {part!r} is not of the form option=value")
+        if key in options:
+            raise UsageError(f"{text!r}: option {key!r} is given twice")
+        options[key] = value
+    return name, options
+
+
+def build_options(model: type[Options], values: dict[str, Any], owner: str) -> Options:
+    """Validate option values, given as text or plain values, against a model.
+
+    Raises:
+        UsageError: names the owner, the option and what is wrong, in one line.
+    """
+    for key in values:
+        if key not in model.model_fields:
+            raise UsageError(f"{owner}: no option {key!r}{suggest(key, model.model_fields)}")
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"]) or "options"
+        raise UsageError(f"{owner}: option {where}: {first['msg']} (given: {first['input']!r})") from None
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of an error line for a name that is not known: near matches, then what exists."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{hint} (known: {', '.join(known) or 'none'})"

@@ -1,0 +1,98 @@
+"""The data that passes between the harness and its plugins: no behaviour, and no torch at import."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+@dataclass(frozen=True)
+class RatePoint:
+    """One operating point of a method.
+
+    Attributes:
+        index: 0..255; travels in the file header, so that the decoder knows it.
+        name: what tables call it, for example ``step=8``.
+    """
+
+    index: int
+    name: str
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.index <= 255:
+            raise ValueError(f"rate point {self.name!r}: index {self.index} is outside 0..255")
+
+
+@dataclass(frozen=True)
+class Capabilities:
+    """What a method declares about itself; printed by ``rawbench methods show`` and kept with the results.
+
+    Attributes:
+        needs_training: its weights come from training data.
+        uses_metadata: its payload holds information about the raw.
+        renders_its_own_srgb: it is defined on a rendition of its own, not on the dataset's.
+        raw_layouts: layouts of raw that it accepts.
+        devices: device kinds that it runs on.
+        decoder_trains: it optimises at the decoder (charged to decode time).
+        lossless: its last rate point is exact on the 16-bit grid.
+        decode_tolerance: greatest absolute difference between two decodes of one stream (0: bit-exact).
+        opt_outs: conformance checks that do not apply, each with the reason.
+    """
+
+    needs_training: bool = False
+    uses_metadata: bool = True
+    renders_its_own_srgb: bool = False
+    raw_layouts: tuple[str, ...] = ("rgb",)
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    decoder_trains: bool = False
+    lossless: bool = False
+    decode_tolerance: float = 1e-5
+    opt_outs: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class SampleInfo:
+    """What is known of one image before its pixels are loaded.
+
+    Attributes:
+        id: unique within its dataset.
+        camera: maker and model, as in the camera file.
+        rendition: how the sRGB was made (``png``, ``jpeg90``, ...).
+        raw_space: ``camera`` (white-balanced camera RGB) or ``xyz``.
+        height: rows of raw and sRGB.
+        width: columns of raw and sRGB.
+        source_digest: hex digest of everything that determines the pixels: file, rendition, raw space.
+        simulated: True when no photograph but a simulated camera made it; said in every table.
+        facts: further plain values (iso, carrier_bytes, ...), kept with the results.
+    """
+
+    id: str
+    camera: str
+    rendition: str
+    raw_space: str
+    height: int
+    width: int
+    source_digest: str
+    simulated: bool = False
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One image: raw float32 (3, H, W) in [0, 1] and srgb uint8 (3, H, W), on one device."""
+
+    info: SampleInfo
+    raw: Tensor
+    srgb: Tensor
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One finding of ``Dataset.verify``: the file (or id) and what is wrong with it."""
+
+    where: str
+    what: str
