@@ -1,0 +1,83 @@
+"""Files of a run, written so that a stop at any moment leaves the old file or the new one, whole."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from rawbench.errors import UsageError
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file under another name, flush it to disk, and move it into place."""
+    partial = path.with_name(f".{path.name}.partial")
+    with partial.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(partial, path)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a value as JSON, atomically."""
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+
+
+def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
+    """Write tensors and plain values, atomically."""
+    import torch
+
+    file = io.BytesIO()
+    torch.save(dict(state), file)
+    write_atomically(path, file.getbuffer())
+
+
+def load_checkpoint(path: Path) -> dict[str, Any]:
+    """Read a checkpoint onto the CPU, without unpickling anything but tensors and plain values.
+
+    Raises:
+        UsageError: missing, damaged, or not a checkpoint of the training loop.
+    """
+    import torch
+
+    if not path.is_file():
+        raise UsageError(f"{path}: there is no checkpoint")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises anything from UnpicklingError to RuntimeError here
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise UsageError(f"{path}: not a readable checkpoint: {reason}") from error
+    if not isinstance(state, dict) or "model" not in state:
+        raise UsageError(f"{path}: not a checkpoint of the training loop")
+    return state
+
+
+class TrainingLog:
+    """``training_log.csv``: one row a log or validation line, columns as they come.
+
+    Args:
+        path: the file.
+        until: when resuming, keep the rows of steps up to this; without it, start empty.
+    """
+
+    def __init__(self, path: Path, until: int | None = None) -> None:
+        self.path = path
+        self.rows: list[dict[str, Any]] = []
+        if until is not None and path.is_file():
+            with path.open(newline="", encoding="utf-8") as file:
+                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= until]
+
+    def add(self, row: Mapping[str, Any]) -> None:
+        """Append a row and write the file."""
+        self.rows.append(dict(row))
+        columns = list(dict.fromkeys(name for row in self.rows for name in row))
+        text = io.StringIO(newline="")
+        writer = csv.DictWriter(text, columns, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows)
+        write_atomically(self.path, text.getvalue().encode())

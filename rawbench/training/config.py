@@ -1,0 +1,141 @@
+"""The training configuration: a TOML file with the tables ``[task]``, ``[data]`` and ``[fit]``.
+
+Example::
+
+    [task]                      # whatever the method's Task.Config declares
+    width = 64
+
+    [data]
+    frames = "frames"           # relative to this file
+    patch = 256
+    batch = 8
+    [data.renditions]
+    eight_bit = 0.5             # the rest are JPEG
+    jpeg_quality = [10, 95]
+
+    [fit]
+    minutes = 100               # or: steps = 20000
+    validate_every = 500
+    seed = 1
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from rawbench.errors import UsageError
+
+Sampling = Literal["4:2:0", "4:4:4"]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Renditions(_Table):
+    """Which sRGB a patch gets: the 8-bit rendition, or a JPEG of it."""
+
+    eight_bit: float = Field(0.5, ge=0, le=1, description="probability of the 8-bit rendition without JPEG")
+    jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (10, 95)
+    jpeg_sampling: tuple[Sampling, ...] = Field(("4:2:0", "4:4:4"), min_length=1, description="chosen at random")
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Renditions:
+        if self.jpeg_quality[0] > self.jpeg_quality[1]:
+            raise ValueError("jpeg_quality must be [lowest, highest]")
+        return self
+
+
+class DataConfig(_Table):
+    """Where the frames are and how batches are cut from them."""
+
+    frames: Path = Field(description="folder with manifest.csv, train/ and validation/")
+    patch: int = Field(256, ge=16, description="side of a training patch in pixels")
+    batch: int = Field(8, ge=1, description="patches a step on each device")
+    renditions: Renditions = Renditions()
+    excluded_scenes: tuple[str, ...] = Field((), description="scenes that must not occur in the manifest")
+    workers: int = Field(1, ge=0, description="threads that prepare batches ahead; the batches do not depend on it")
+    validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; as patch if not given")
+    validation_batches: int = Field(8, ge=1, description="fixed batches that one validation looks at")
+
+
+class FitConfig(_Table):
+    """How long, where, and how often things are written."""
+
+    steps: int | None = Field(None, ge=1, description="the budget in steps; or give minutes")
+    minutes: float | None = Field(None, gt=0, description="the budget in minutes; or give steps")
+    seed: int = Field(0, ge=0)
+    accelerator: Literal["cpu", "cuda", "gpu", "auto"] = "cpu"
+    devices: int = Field(1, ge=1, description="more than one: data parallel (DDP)")
+    precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    clip: float | None = Field(1.0, gt=0, description="largest gradient norm of an optimizer's parameters")
+    validate_every: int = Field(500, ge=1, description="steps")
+    log_every: int = Field(50, ge=1, description="steps")
+    checkpoint_every_minutes: float = Field(5.0, gt=0)
+    export_every_minutes: float | None = Field(None, gt=0, description="also export the best weights while running")
+    start_from: Path | None = Field(None, description="a checkpoint whose matching weights a fresh run starts from")
+    nonfinite_limit: int = Field(20, ge=1, description="steps in a row with NaN or infinity before giving up")
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> FitConfig:
+        if (self.steps is None) == (self.minutes is None):
+            raise ValueError("give one of steps and minutes")
+        return self
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """A configuration file, validated."""
+
+    task: BaseModel
+    data: DataConfig
+    fit: FitConfig
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the three tables with all defaults, as JSON types."""
+        return {name: getattr(self, name).model_dump(mode="json") for name in ("task", "data", "fit")}
+
+
+def read_config(path: Path, task_config: type[BaseModel]) -> TrainingConfig:
+    """Read and validate a training configuration.
+
+    Paths inside it are relative to the file.
+
+    Raises:
+        UsageError: the file cannot be read, is not TOML, or holds an unknown name or a bad value.
+    """
+    try:
+        tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    models = {"task": task_config, "data": DataConfig, "fit": FitConfig}
+    for name, table in tables.items():
+        if name not in models:
+            raise UsageError(f"{path}: unknown table [{name}]; there are [task], [data] and [fit]")
+        if not isinstance(table, dict):
+            raise UsageError(f"{path}: {name} must be a table, [{name}]")
+    parts = {name: _validate(path, name, model, tables.get(name, {})) for name, model in models.items()}
+    data, fit = parts["data"], parts["fit"]
+    data = data.model_copy(update={"frames": path.parent / data.frames})
+    if fit.start_from is not None:
+        fit = fit.model_copy(update={"start_from": path.parent / fit.start_from})
+    return TrainingConfig(parts["task"], data, fit)
+
+
+def _validate(path: Path, name: str, model: type[BaseModel], table: dict[str, Any]) -> Any:
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join([name, *(str(part) for part in first["loc"])])
+        if first["type"] == "extra_forbidden":
+            known = ", ".join(model.model_fields) if len(first["loc"]) == 1 else ""
+            raise UsageError(f"{path}: unknown name {where}" + (f"; there are {known}" if known else "")) from None
+        raise UsageError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -1,0 +1,159 @@
+"""Batches of random patches with random renditions, each a pure function of (seed, step, index).
+
+No worker holds a random state: whoever computes a patch, whenever, computes the same one. That is what makes a resumed
+run see exactly the patches that an unbroken one would have seen, with any number of workers.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from itertools import count
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image
+
+from rawbench.errors import UsageError
+from rawbench.training.config import Renditions
+from rawbench.training.frames import Frames
+
+# Streams of random numbers: whatever draws for a purpose of its own has a number of its own.
+TRAINING_PATCHES, VALIDATION_PATCHES, TRAINING_NOISE, VALIDATION_NOISE, MODEL = range(5)
+
+_BLOCK = 16  # pixels of a JPEG MCU with 4:2:0; also the margin that chroma interpolation looks into
+_PILLOW_SAMPLING = {"4:4:4": 0, "4:2:0": 2}
+
+T = TypeVar("T")
+
+
+def seed_of(seed: int, stream: int, *counter: int) -> int:
+    """Return a 63-bit seed for one purpose, from the run's seed and a counter."""
+    state = np.random.SeedSequence([seed, stream, *counter]).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+@dataclass(frozen=True)
+class FramePatches:
+    """Random patches of frames, with a random rendition, flip and quarter turn each.
+
+    raw and sRGB of a patch stay the true pair of one simulated shot: nothing touches values but the JPEG coder.
+
+    Args:
+        frames: one split.
+        side: of a patch, in pixels.
+        renditions: 8-bit or JPEG, and which.
+        seed: of the run.
+        stream: `TRAINING_PATCHES` or `VALIDATION_PATCHES`.
+
+    Raises:
+        UsageError: a frame is smaller than a patch.
+    """
+
+    frames: Frames
+    side: int
+    renditions: Renditions
+    seed: int
+    stream: int = TRAINING_PATCHES
+
+    def __post_init__(self) -> None:
+        if self.frames.smallest_side < self.side:
+            smallest = self.frames.smallest_side
+            raise UsageError(f"{self.frames.folder}: patches of {self.side} px from a frame of {smallest} px")
+
+    def patch(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
+        """Return raw uint16 and sRGB uint8, both (side, side, 3), for a place in the run."""
+        draw = np.random.Generator(np.random.PCG64([self.seed, self.stream, step, index]))
+        frame = self.frames[int(draw.integers(len(self.frames)))]
+        height, width = frame.raw.shape[:2]
+        y = int(draw.integers(height - self.side + 1))
+        x = int(draw.integers(width - self.side + 1))
+        raw = frame.raw[y : y + self.side, x : x + self.side]
+        if draw.random() < self.renditions.eight_bit:
+            srgb = frame.srgb[y : y + self.side, x : x + self.side]
+        else:
+            lowest, highest = self.renditions.jpeg_quality
+            quality = int(draw.integers(lowest, highest + 1))
+            sampling = self.renditions.jpeg_sampling[int(draw.integers(len(self.renditions.jpeg_sampling)))]
+            srgb = jpeg_patch(frame.srgb, y, x, self.side, quality, sampling)
+        turns, flip = int(draw.integers(4)), bool(draw.integers(2))
+        return _turn(raw, turns, flip), _turn(srgb, turns, flip)
+
+    def batch(self, step: int, size: int, first: int = 0) -> dict[str, np.ndarray]:
+        """Return ``raw`` float32 in [0, 1] and ``srgb`` uint8, both (size, 3, side, side).
+
+        Args:
+            step: the counter's first part.
+            size: number of patches.
+            first: index of the first patch, so that several devices share one counter.
+        """
+        raw = np.empty((size, 3, self.side, self.side), np.float32)
+        srgb = np.empty((size, 3, self.side, self.side), np.uint8)
+        for position in range(size):
+            raw_patch, srgb_patch = self.patch(step, first + position)
+            np.divide(raw_patch.transpose(2, 0, 1), np.float32(65535), out=raw[position])
+            srgb[position] = srgb_patch.transpose(2, 0, 1)
+        return {"raw": raw, "srgb": srgb}
+
+
+def jpeg_patch(srgb: np.ndarray, y: int, x: int, side: int, quality: int, sampling: str) -> np.ndarray:
+    """Return the patch at (y, x) as if the whole image had been a JPEG file.
+
+    Only the blocks around the patch are coded: JPEG codes blocks apart, and the chroma interpolation of the decoder
+    looks no further than one block. The patch starts anywhere in a block.
+
+    Args:
+        srgb: uint8 (H, W, 3).
+        y: top row of the patch.
+        x: left column of the patch.
+        side: of the patch, in pixels.
+        quality: of the JPEG, 1 to 100.
+        sampling: chroma, "4:2:0" or "4:4:4".
+
+    Returns:
+        uint8 (side, side, 3).
+    """
+    top, left = (max(at // _BLOCK - 1, 0) * _BLOCK for at in (y, x))
+    bottom, right = (-(-(at + side) // _BLOCK) * _BLOCK + _BLOCK for at in (y, x))
+    crop = Image.fromarray(np.ascontiguousarray(srgb[top:bottom, left:right]))
+    file = io.BytesIO()
+    crop.save(file, "JPEG", quality=quality, subsampling=_PILLOW_SAMPLING[sampling])
+    with Image.open(file) as decoded:
+        pixels = np.asarray(decoded)
+    return pixels[y - top : y - top + side, x - left : x - left + side]
+
+
+def _turn(patch: np.ndarray, turns: int, flip: bool) -> np.ndarray:
+    turned = np.rot90(patch, turns)
+    return turned[:, ::-1] if flip else turned
+
+
+@contextmanager
+def prefetched(compute: Callable[[int], T], start: int, workers: int) -> Iterator[Iterator[T]]:
+    """Give ``compute(start)``, ``compute(start + 1)``, ... without end, computed ahead in threads.
+
+    Args:
+        compute: a pure function of its number.
+        start: first number.
+        workers: threads, and batches in flight; 0 computes when asked.
+    """
+    if workers == 0:
+        yield map(compute, count(start))
+        return
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="patches")
+    try:
+        yield _ordered(pool, compute, start, workers)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _ordered(pool: ThreadPoolExecutor, compute: Callable[[int], T], start: int, ahead: int) -> Iterator[T]:
+    waiting: deque[Future[T]] = deque()
+    for number in count(start):
+        waiting.append(pool.submit(compute, number))
+        if len(waiting) > ahead:
+            yield waiting.popleft().result()
