@@ -1,0 +1,196 @@
+"""Read camera files by the field's protocol: linear camera RGB and the 8-bit rendition, both by LibRaw."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import rawpy
+import tifffile
+
+from rawbench.camera.dng import SIMULATED_SOFTWARE
+from rawbench.errors import SampleError
+
+
+@dataclass(frozen=True)
+class CameraFileInfo:
+    """What a camera file says of itself, read without demosaicing.
+
+    Attributes:
+        camera: maker and model; ``unknown`` where the file does not say.
+        height: rows of the renditions, after turning.
+        width: columns of the renditions, after turning.
+        iso: sensitivity, or None.
+        simulated: True for files of the simulated camera.
+        digest: SHA-256 of the file, hexadecimal.
+    """
+
+    camera: str
+    height: int
+    width: int
+    iso: int | None
+    simulated: bool
+    digest: str
+
+
+@dataclass(frozen=True)
+class CameraFile:
+    """A camera file and its two renditions.
+
+    Attributes:
+        raw16: uint16 (H, W, 3), demosaiced linear camera RGB, black removed, white balance applied.
+        srgb8: uint8 (H, W, 3), LibRaw's rendition without automatic brightness.
+        info: what the file says of itself.
+        cfa: order of the colour filters, such as ``RGGB``.
+        black: black level of red, green, blue and second green.
+        white: saturation level.
+        white_balance: camera gains of red, green and blue, green = 1.
+        xyz_to_camera: float64 (3, 3), XYZ (D65) to camera RGB before white balance.
+    """
+
+    raw16: np.ndarray
+    srgb8: np.ndarray
+    info: CameraFileInfo
+    cfa: str
+    black: tuple[int, ...]
+    white: int
+    white_balance: tuple[float, float, float]
+    xyz_to_camera: np.ndarray
+
+
+def read_camera_info(path: Path) -> CameraFileInfo:
+    """What a camera file says of itself.
+
+    Raises:
+        SampleError: the file is missing, unreadable, no camera file, or of a sensor that is not supported.
+    """
+    path = Path(path)
+    digest = _digest(path)
+    with _open(path) as raw:
+        return _info(path, raw, digest)
+
+
+def read_camera_file(path: Path) -> CameraFile:
+    """Read and render a camera file.
+
+    raw is ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
+    gamma=(1, 1))``, sRGB is ``postprocess(use_camera_wb=True, no_auto_bright=True)``; both are turned as the
+    file asks.
+
+    Raises:
+        SampleError: the file is missing, unreadable, no camera file, of a sensor that is not supported, or
+            the two renditions differ in size.
+    """
+    path = Path(path)
+    digest = _digest(path)
+    with _open(path) as raw:
+        info = _info(path, raw, digest)
+        try:
+            raw16 = raw.postprocess(
+                output_color=rawpy.ColorSpace.raw,
+                use_camera_wb=True,
+                no_auto_bright=True,
+                output_bps=16,
+                gamma=(1, 1),
+            )
+            srgb8 = raw.postprocess(use_camera_wb=True, no_auto_bright=True)
+        except (rawpy.LibRawError, ValueError) as error:
+            raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
+        _check_renditions(path, raw16, srgb8)
+        gains = np.array(raw.camera_whitebalance[:3], dtype=np.float64)
+        red, green, blue = (float(v) for v in gains / gains[1])
+        return CameraFile(
+            raw16=raw16,
+            srgb8=srgb8,
+            info=info,
+            cfa=_cfa(raw),
+            black=tuple(raw.black_level_per_channel),
+            white=int(raw.white_level),
+            white_balance=(red, green, blue),
+            xyz_to_camera=np.array(raw.rgb_xyz_matrix[:3], dtype=np.float64),
+        )
+
+
+def _check_renditions(path: Path, raw16: np.ndarray, srgb8: np.ndarray) -> None:
+    if raw16.shape != srgb8.shape:
+        size = " and ".join(f"{a.shape[1]}x{a.shape[0]}" for a in (raw16, srgb8))
+        raise SampleError(f"{path}: raw and sRGB differ in size ({size})")
+    if raw16.ndim != 3 or raw16.shape[2] != 3 or raw16.dtype != np.uint16 or srgb8.dtype != np.uint8:
+        raise SampleError(f"{path}: LibRaw gives no three-channel image; this sensor is not supported")
+
+
+def _digest(path: Path) -> str:
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise SampleError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _open(path: Path) -> rawpy.RawPy:
+    """Open a camera file whose sensor has the 2x2 pattern of three colours that rawbench supports."""
+    try:
+        raw = rawpy.imread(str(path))
+    except rawpy.LibRawFileUnsupportedError as error:
+        raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
+    except (rawpy.LibRawError, OSError, ValueError) as error:
+        raise SampleError(f"{path}: LibRaw cannot open it ({_reason(error)})") from error
+    problem = _unsupported(raw)
+    if problem:
+        raw.close()
+        raise SampleError(f"{path}: {problem}: not supported")
+    return raw
+
+
+def _unsupported(raw: rawpy.RawPy) -> str:
+    if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
+        return "a sensor without colour filters (Foveon, or an image that is demosaiced already)"
+    if raw.raw_pattern.shape != (2, 2):
+        rows, columns = raw.raw_pattern.shape
+        return f"a {rows}x{columns} colour filter pattern (X-Trans)"
+    if raw.num_colors != 3:
+        return f"a sensor of {raw.num_colors} colours"
+    return ""
+
+
+def _cfa(raw: rawpy.RawPy) -> str:
+    names = raw.color_desc.decode("ascii")
+    return "".join(names[index] for index in np.asarray(raw.raw_pattern).ravel())
+
+
+def _info(path: Path, raw: rawpy.RawPy, digest: str) -> CameraFileInfo:
+    height, width = raw.sizes.height, raw.sizes.width
+    if raw.sizes.flip in (5, 6):
+        height, width = width, height
+    camera, iso, simulated = _tiff_identity(path)
+    return CameraFileInfo(
+        camera=camera,
+        height=height,
+        width=width,
+        iso=round(raw.other.iso_speed) or iso,
+        simulated=simulated,
+        digest=digest,
+    )
+
+
+def _tiff_identity(path: Path) -> tuple[str, int | None, bool]:
+    """Camera, ISO, and whether the simulated camera wrote the file; most camera files are TIFF inside."""
+    try:
+        with tifffile.TiffFile(path) as file:
+            tags = file.pages.first.tags
+            make, model, software = (
+                str(tags[code].value).strip(" \0") if code in tags else "" for code in (271, 272, 305)
+            )
+            iso = int(tags[34855].value) if 34855 in tags else None
+    except (tifffile.TiffFileError, OSError, ValueError, TypeError, KeyError, IndexError):
+        return "unknown", None, False
+    # Makers that repeat themselves in the model ("Canon", "Canon EOS 600D") are named once.
+    name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
+    return name.strip() or "unknown", iso, software == SIMULATED_SOFTWARE
+
+
+def _reason(error: Exception) -> str:
+    text = error.args[0] if error.args else type(error).__name__
+    return text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text)

@@ -1,0 +1,69 @@
+"""sRGB carriers: the 8-bit rendition as it is, or as a JPEG of some quality."""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from rawbench.errors import UsageError
+
+_JPEG = re.compile(r"jpeg(\d{1,3})(-444)?")
+KNOWN = "png, jpeg10 to jpeg100 (colour at half size), jpeg10-444 to jpeg100-444 (colour at full size)"
+
+
+@dataclass(frozen=True)
+class Rendition:
+    """How the sRGB image is carried.
+
+    Attributes:
+        name: canonical name, such as ``png`` or ``jpeg90-444``.
+        quality: JPEG quality, or None for the pixels as they are.
+        full_colour: JPEG without colour subsampling (4:4:4 in place of 4:2:0).
+    """
+
+    name: str
+    quality: int | None = None
+    full_colour: bool = False
+
+
+def parse_rendition(name: str) -> Rendition:
+    """Parse ``png``, ``jpeg90`` or ``jpeg90-444``.
+
+    Raises:
+        UsageError: no such rendition; the line lists the possible ones.
+    """
+    if name == "png":
+        return Rendition("png")
+    match = _JPEG.fullmatch(name)
+    if match and 10 <= int(match[1]) <= 100 and not match[1].startswith("0"):
+        return Rendition(name, int(match[1]), match[2] is not None)
+    raise UsageError(f"unknown rendition {name!r}; there are {KNOWN}")
+
+
+def apply_rendition(srgb: np.ndarray, rendition: Rendition) -> tuple[np.ndarray, int | None]:
+    """What a viewer sees of the carried image, and what the carrier costs.
+
+    Args:
+        srgb: uint8 (H, W, 3).
+        rendition: how it is carried.
+
+    Returns:
+        uint8 (H, W, 3) and the bytes of the JPEG file (None for ``png``, where the carrier changes nothing).
+    """
+    if rendition.quality is None:
+        return srgb, None
+    carrier = jpeg_bytes(srgb, rendition.quality, rendition.full_colour)
+    with Image.open(io.BytesIO(carrier)) as image:
+        return np.array(image.convert("RGB")), len(carrier)
+
+
+def jpeg_bytes(srgb: np.ndarray, quality: int, full_colour: bool = False) -> bytes:
+    """A JPEG file of these pixels, by Pillow's encoder; 4:2:0 unless ``full_colour``."""
+    buffer = io.BytesIO()
+    image = Image.fromarray(np.ascontiguousarray(srgb))
+    image.save(buffer, "JPEG", quality=quality, subsampling=0 if full_colour else 2)
+    return buffer.getvalue()
