@@ -1,6 +1,6 @@
 """Training of learned methods: one loop, one data pipeline, for every method that offers a `Task`.
 
-`train` is what ``rawbench train METHOD --config FILE`` calls. Torch is imported when something computes, not before.
+`train` is what ``rawbench train METHOD --config FILE`` calls. Torch is imported only when something computes.
 """
 
 from __future__ import annotations
@@ -20,7 +20,17 @@ _PUBLIC = {
     "train": "rawbench.training.command",
 }
 
-__all__ = list(_PUBLIC)
+__all__ = [
+    "DataConfig",
+    "FitConfig",
+    "FitResult",
+    "FramePatches",
+    "Frames",
+    "Renditions",
+    "Task",
+    "fit",
+    "train",
+]
 
 if TYPE_CHECKING:
     from rawbench.training.command import train

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import io
 import json
 import os
@@ -55,29 +54,3 @@ def load_checkpoint(path: Path) -> dict[str, Any]:
     if not isinstance(state, dict) or "model" not in state:
         raise UsageError(f"{path}: not a checkpoint of the training loop")
     return state
-
-
-class TrainingLog:
-    """``training_log.csv``: one row a log or validation line, columns as they come.
-
-    Args:
-        path: the file.
-        until: when resuming, keep the rows of steps up to this; without it, start empty.
-    """
-
-    def __init__(self, path: Path, until: int | None = None) -> None:
-        self.path = path
-        self.rows: list[dict[str, Any]] = []
-        if until is not None and path.is_file():
-            with path.open(newline="", encoding="utf-8") as file:
-                self.rows = [row for row in csv.DictReader(file) if int(row["step"]) <= until]
-
-    def add(self, row: Mapping[str, Any]) -> None:
-        """Append a row and write the file."""
-        self.rows.append(dict(row))
-        columns = list(dict.fromkeys(name for row in self.rows for name in row))
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, columns, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(self.rows)
-        write_atomically(self.path, text.getvalue().encode())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from rawbench.errors import UsageError
 from rawbench.training.config import read_config
 
 if TYPE_CHECKING:
@@ -29,13 +30,16 @@ def train(
         SampleError: frames that cannot be used.
         RawbenchError: training failed.
     """
-    config = read_config(Path(config_path), task_class.Config)
-
     import torch
 
-    from rawbench.training.loop import fit
-    from rawbench.training.patches import MODEL, seed_of
+    from rawbench.training.seeds import MODEL, seed_of
 
+    try:
+        from rawbench.training.loop import fit
+    except ModuleNotFoundError as error:
+        raise UsageError(f"training needs {error.name}: install rawbench[train]") from error
+
+    config = read_config(Path(config_path), task_class.Config)
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(config.fit.seed, MODEL, 0))
         task = task_class(config.task)
@@ -43,7 +47,8 @@ def train(
     tables = config.as_json()
     result = fit(task, config.data, config.fit, out, resume=resume, echo=echo, task_config=tables["task"])
     if result.finished:
-        echo(f"{result.step} steps in {result.seconds / 60:.1f} min; best at step {result.best['step']}: {result.weights}")
+        minutes, best = result.seconds / 60, result.best["step"]
+        echo(f"{result.step} steps in {minutes:.1f} min; best at step {best}: {result.weights}")
     else:
         echo(f"stopped at step {result.step}; --resume goes on from there")
     return result

@@ -29,6 +29,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rawbench.errors import UsageError
+from rawbench.options import suggest
 
 Sampling = Literal["4:2:0", "4:4:4"]
 
@@ -42,7 +43,9 @@ class Renditions(_Table):
 
     eight_bit: float = Field(0.5, ge=0, le=1, description="probability of the 8-bit rendition without JPEG")
     jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (10, 95)
-    jpeg_sampling: tuple[Sampling, ...] = Field(("4:2:0", "4:4:4"), min_length=1, description="chosen at random")
+    jpeg_sampling: tuple[Sampling, ...] = Field(
+        ("4:2:0", "4:4:4"), min_length=1, description="chroma, chosen at random"
+    )
 
     @model_validator(mode="after")
     def _ordered(self) -> Renditions:
@@ -59,8 +62,8 @@ class DataConfig(_Table):
     batch: int = Field(8, ge=1, description="patches a step on each device")
     renditions: Renditions = Renditions()
     excluded_scenes: tuple[str, ...] = Field((), description="scenes that must not occur in the manifest")
-    workers: int = Field(1, ge=0, description="threads that prepare batches ahead; the batches do not depend on it")
-    validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; as patch if not given")
+    workers: int = Field(1, ge=0, description="threads that prepare batches ahead; changes no batch")
+    validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; else as patch")
     validation_batches: int = Field(8, ge=1, description="fixed batches that one validation looks at")
 
 
@@ -77,8 +80,8 @@ class FitConfig(_Table):
     validate_every: int = Field(500, ge=1, description="steps")
     log_every: int = Field(50, ge=1, description="steps")
     checkpoint_every_minutes: float = Field(5.0, gt=0)
-    export_every_minutes: float | None = Field(None, gt=0, description="also export the best weights while running")
-    start_from: Path | None = Field(None, description="a checkpoint whose matching weights a fresh run starts from")
+    export_every_minutes: float | None = Field(None, gt=0, description="export the best weights meanwhile")
+    start_from: Path | None = Field(None, description="checkpoint whose matching weights a fresh run takes")
     nonfinite_limit: int = Field(20, ge=1, description="steps in a row with NaN or infinity before giving up")
 
     @model_validator(mode="after")
@@ -136,6 +139,6 @@ def _validate(path: Path, name: str, model: type[BaseModel], table: dict[str, An
         first = error.errors(include_url=False)[0]
         where = ".".join([name, *(str(part) for part in first["loc"])])
         if first["type"] == "extra_forbidden":
-            known = ", ".join(model.model_fields) if len(first["loc"]) == 1 else ""
-            raise UsageError(f"{path}: unknown name {where}" + (f"; there are {known}" if known else "")) from None
+            known = suggest(str(first["loc"][0]), model.model_fields) if len(first["loc"]) == 1 else ""
+            raise UsageError(f"{path}: unknown name {where}{known}") from None
         raise UsageError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None

@@ -1,8 +1,9 @@
 """Training frames on disk: pairs of raw and sRGB that a camera simulation wrote, opened without copying.
 
-Layout: ``manifest.csv`` and, in ``train/`` and ``validation/``, ``raw_NNNNN.npy`` (uint16 (H, W, 3), 65535 is white)
-with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition). The manifest says which split a frame belongs to;
-folders alone are not believed.
+Layout: ``manifest.csv`` and, in ``train/`` and ``validation/``, ``raw_NNNNN.npy`` (uint16 (H, W, 3), 65535 is
+white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition). The manifest says which split a frame belongs
+to, and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
+`rawbench.camera.frames` writes this form.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from rawbench.errors import SampleError
 
 Split = Literal["train", "validation"]
 SPLITS: tuple[Split, ...] = ("train", "validation")
+EXCLUDED = "excluded"
 MANIFEST = "manifest.csv"
 
 
@@ -32,16 +34,16 @@ class Frame:
 
 
 class Frames:
-    """One split of a frames folder.
+    """One split of a frames folder. A frame's digest is compared with the manifest's when it is first used.
 
     Args:
         folder: holds ``manifest.csv``.
         split: ``train`` or ``validation``.
-        excluded_scenes: scenes that must not occur in any row of the manifest.
+        excluded_scenes: scenes that must not have a frame, beside those that the manifest itself excludes.
 
     Raises:
-        SampleError: no manifest, another split in it, an excluded scene, one scene in both splits, a frame that the
-            manifest does not list, or a listed frame that is missing or has another form.
+        SampleError: no manifest, another split in it, a frame of an excluded scene, one scene in both splits, a
+            file that the manifest does not list, or a listed frame that is missing or not what it should be.
     """
 
     def __init__(self, folder: Path, split: Split, excluded_scenes: Iterable[str] = ()) -> None:
@@ -54,11 +56,15 @@ class Frames:
             raise SampleError(f"{folder / MANIFEST}: lists no frame of the split {split}")
         self._frames = [self._open(row) for row in self.rows]
         self._refuse_unlisted()
+        self._checked: set[int] = set()
 
     def __len__(self) -> int:
         return len(self._frames)
 
     def __getitem__(self, index: int) -> Frame:
+        if index not in self._checked:
+            self._check_digests(index)
+            self._checked.add(index)
         return self._frames[index]
 
     @property
@@ -66,28 +72,35 @@ class Frames:
         """The shortest side of any frame, in pixels."""
         return min(min(frame.raw.shape[:2]) for frame in self._frames)
 
-    def _paths(self, row: Mapping[str, str]) -> tuple[Path, Path]:
-        number = frame_number(row)
-        folder = self.folder / self.split
-        return folder / f"raw_{number:05d}.npy", folder / f"srgb_{number:05d}.npy"
+    def _path(self, kind: str, row: Mapping[str, str]) -> Path:
+        return self.folder / self.split / f"{kind}_{int(row['frame']):05d}.npy"
 
     def _open(self, row: Mapping[str, str]) -> Frame:
-        raw_path, srgb_path = self._paths(row)
-        raw = _map(raw_path, np.uint16)
-        srgb = _map(srgb_path, np.uint8)
+        raw = _map(self._path("raw", row), np.uint16)
+        srgb = _map(self._path("srgb", row), np.uint8)
         if raw.shape != srgb.shape:
-            raise SampleError(f"{srgb_path}: is {srgb.shape[:2]}, its raw is {raw.shape[:2]}")
+            raise SampleError(f"{self._path('srgb', row)}: is {srgb.shape[:2]}, its raw is {raw.shape[:2]}")
         return Frame(raw, srgb)
 
+    def _check_digests(self, index: int) -> None:
+        row, frame = self.rows[index], self._frames[index]
+        for kind, image in (("raw", frame.raw), ("srgb", frame.srgb)):
+            expected = row.get(f"{kind}_sha256")
+            if expected and hashlib.sha256(np.ascontiguousarray(image)).hexdigest() != expected:
+                raise SampleError(f"{self._path(kind, row)}: is not the frame that the manifest lists")
+
     def _refuse_unlisted(self) -> None:
-        listed = {path.name for row in self.rows for path in self._paths(row)}
+        listed = {self._path(kind, row).name for row in self.rows for kind in ("raw", "srgb")}
         for path in sorted((self.folder / self.split).glob("*.npy")):
             if path.name not in listed:
                 raise SampleError(f"{path}: the manifest does not list it as {self.split}")
 
 
 def read_manifest(folder: Path, excluded_scenes: Iterable[str] = ()) -> list[dict[str, str]]:
-    """Read and check ``manifest.csv``: one row a frame, with the columns ``split``, ``scene`` and the frame's number.
+    """Read and check ``manifest.csv``: the columns ``split``, ``scene``, ``frame`` (a number), and digests.
+
+    Returns:
+        The rows of frames; those of excluded scenes have done their work.
 
     Raises:
         SampleError: see `Frames`.
@@ -95,36 +108,29 @@ def read_manifest(folder: Path, excluded_scenes: Iterable[str] = ()) -> list[dic
     path = folder / MANIFEST
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be read: {error.strerror}") from error
+            rows = list(enumerate(csv.DictReader(file), start=2))
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise SampleError(f"{path}: cannot be read: {error}") from error
     excluded = {_plain(scene) for scene in excluded_scenes}
+    excluded |= {_plain(row.get("scene") or "") for _, row in rows if row.get("split") == EXCLUDED}
+    frames = [(line, row) for line, row in rows if row.get("split") != EXCLUDED]
     splits: dict[str, str] = {}
-    for line, row in enumerate(rows, start=2):
+    for line, row in frames:
         split, scene = row.get("split"), row.get("scene")
-        if split is None or not scene:
-            raise SampleError(f"{path}, line {line}: needs the columns split and scene")
+        if not split or not scene or not (row.get("frame") or "").isdigit():
+            raise SampleError(f"{path}, line {line}: needs split, scene and frame, the frame's number")
         if split not in SPLITS:
             raise SampleError(f"{path}, line {line}: split {split!r} has no place in training frames")
         if _plain(scene) in excluded:
             raise SampleError(f"{path}, line {line}: scene {scene} is excluded from training")
-        if splits.setdefault(scene, split) != split:
+        if splits.setdefault(_plain(scene), split) != split:
             raise SampleError(f"{path}, line {line}: scene {scene} is in both splits")
-        frame_number(row)
-    return rows
-
-
-def frame_number(row: Mapping[str, str]) -> int:
-    """Return the NNNNN of a manifest row's files."""
-    for column in ("frame", "index", "number"):
-        digits = (row.get(column) or "").removesuffix(".npy").rpartition("_")[2]
-        if digits.isdigit():
-            return int(digits)
-    raise SampleError(f"{MANIFEST}: a row without the frame's number (column frame): {dict(row)}")
+    return [row for _, row in frames]
 
 
 def _plain(scene: str) -> str:
-    return scene.strip().lower()
+    """A scene's name, whatever the case or the format of its file."""
+    return scene.strip().lower().removesuffix(".hdr").removesuffix(".exr")
 
 
 def _map(path: Path, dtype: type[np.generic]) -> np.ndarray:
@@ -132,6 +138,6 @@ def _map(path: Path, dtype: type[np.generic]) -> np.ndarray:
         image = np.load(path, mmap_mode="r", allow_pickle=False)
     except (OSError, ValueError, EOFError) as error:
         raise SampleError(f"{path}: cannot be opened: {error}") from error
-    if image.dtype != dtype or image.ndim != 3 or image.shape[2] != 3:
-        raise SampleError(f"{path}: is {image.dtype} {image.shape}, not {np.dtype(dtype)} (H, W, 3)")
+    if not isinstance(image, np.ndarray) or image.dtype != dtype or image.ndim != 3 or image.shape[2] != 3:
+        raise SampleError(f"{path}: is not an array of {np.dtype(dtype)}, (H, W, 3)")
     return image

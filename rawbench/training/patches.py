@@ -1,7 +1,7 @@
 """Batches of random patches with random renditions, each a pure function of (seed, step, index).
 
-No worker holds a random state: whoever computes a patch, whenever, computes the same one. That is what makes a resumed
-run see exactly the patches that an unbroken one would have seen, with any number of workers.
+No worker holds a random state: whoever computes a patch, whenever, computes the same one. So a resumed run sees
+exactly the patches that an unbroken one would have seen, with any number of workers.
 """
 
 from __future__ import annotations
@@ -21,9 +21,7 @@ from PIL import Image
 from rawbench.errors import UsageError
 from rawbench.training.config import Renditions
 from rawbench.training.frames import Frames
-
-# Streams of random numbers: whatever draws for a purpose of its own has a number of its own.
-TRAINING_PATCHES, VALIDATION_PATCHES, TRAINING_NOISE, VALIDATION_NOISE, MODEL = range(5)
+from rawbench.training.seeds import TRAINING_PATCHES
 
 _BLOCK = 16  # pixels of a JPEG MCU with 4:2:0; also the margin that chroma interpolation looks into
 _PILLOW_SAMPLING = {"4:4:4": 0, "4:2:0": 2}
@@ -31,24 +29,18 @@ _PILLOW_SAMPLING = {"4:4:4": 0, "4:2:0": 2}
 T = TypeVar("T")
 
 
-def seed_of(seed: int, stream: int, *counter: int) -> int:
-    """Return a 63-bit seed for one purpose, from the run's seed and a counter."""
-    state = np.random.SeedSequence([seed, stream, *counter]).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
-
-
 @dataclass(frozen=True)
 class FramePatches:
     """Random patches of frames, with a random rendition, flip and quarter turn each.
 
-    raw and sRGB of a patch stay the true pair of one simulated shot: nothing touches values but the JPEG coder.
+    raw and sRGB of a patch stay the true pair of one shot: nothing touches values but the JPEG coder.
 
     Args:
         frames: one split.
         side: of a patch, in pixels.
         renditions: 8-bit or JPEG, and which.
         seed: of the run.
-        stream: `TRAINING_PATCHES` or `VALIDATION_PATCHES`.
+        purpose: `TRAINING_PATCHES` or `VALIDATION_PATCHES`, of `rawbench.training.seeds`.
 
     Raises:
         UsageError: a frame is smaller than a patch.
@@ -58,7 +50,7 @@ class FramePatches:
     side: int
     renditions: Renditions
     seed: int
-    stream: int = TRAINING_PATCHES
+    purpose: int = TRAINING_PATCHES
 
     def __post_init__(self) -> None:
         if self.frames.smallest_side < self.side:
@@ -67,7 +59,7 @@ class FramePatches:
 
     def patch(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return raw uint16 and sRGB uint8, both (side, side, 3), for a place in the run."""
-        draw = np.random.Generator(np.random.PCG64([self.seed, self.stream, step, index]))
+        draw = np.random.Generator(np.random.PCG64([self.seed, self.purpose, step, index]))
         frame = self.frames[int(draw.integers(len(self.frames)))]
         height, width = frame.raw.shape[:2]
         y = int(draw.integers(height - self.side + 1))
@@ -103,8 +95,8 @@ class FramePatches:
 def jpeg_patch(srgb: np.ndarray, y: int, x: int, side: int, quality: int, sampling: str) -> np.ndarray:
     """Return the patch at (y, x) as if the whole image had been a JPEG file.
 
-    Only the blocks around the patch are coded: JPEG codes blocks apart, and the chroma interpolation of the decoder
-    looks no further than one block. The patch starts anywhere in a block.
+    Only the blocks around the patch are coded: JPEG codes blocks apart, and the chroma interpolation of the
+    decoder looks no further than one block. The patch starts anywhere in a block.
 
     Args:
         srgb: uint8 (H, W, 3).

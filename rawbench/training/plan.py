@@ -1,17 +1,16 @@
-"""How far a run is: a budget in steps, or in minutes turned into steps, as a schedule that is a function of the step."""
+"""How far a run is: a budget in steps, or in minutes turned into steps; progress is a function of the step."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 
 @dataclass(frozen=True)
 class Plan:
     """The schedule from an anchor on: progress is a straight line from there to 1 at ``steps``.
 
-    A budget in steps has one plan for ever. A budget in minutes is planned anew now and then, from the measured time
-    of a step; progress stays continuous, and every plan is kept in the checkpoint.
+    A budget in steps has one plan for ever. A budget in minutes is planned anew after each validation, from the
+    measured time of a step; progress stays continuous, and every plan is kept in the checkpoint.
 
     Args:
         steps: where the run ends.
@@ -34,11 +33,7 @@ class Plan:
         """Return the plan that ends at ``steps`` and agrees with this one at ``step``."""
         return Plan(max(steps, step), step, self.progress(step))
 
-    def as_json(self) -> dict[str, Any]:
-        """Return the fields, as JSON types."""
-        return {"steps": self.steps, "anchor_step": self.anchor_step, "anchor_progress": self.anchor_progress}
-
 
 def steps_within(seconds: float, step_seconds: float, validation_seconds: float, validate_every: int) -> int:
-    """Return how many steps fit into ``seconds``, with a validation after every ``validate_every`` of them."""
+    """Return how many steps fit into ``seconds``, with a validation after every ``validate_every`` steps."""
     return max(int(seconds / (step_seconds + validation_seconds / validate_every)), 0)

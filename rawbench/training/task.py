@@ -1,7 +1,7 @@
 """What a learned method gives to the training loop.
 
-The contract is :class:`Task`; it is a protocol, so a task needs no base class. The loop (`rawbench.training.fit`)
-owns data, steps, seeds, checkpoints, logs and the choice of the best weights. The task owns the network and the loss.
+The contract is `Task`; it is a protocol, so a task needs no base class. The loop (`rawbench.training.fit`) owns
+data, steps, seeds, checkpoints, logs and the choice of the best weights. The task owns the network and the loss.
 """
 
 from __future__ import annotations
@@ -31,24 +31,24 @@ class Task(Protocol):
     Life of a task, in the order of calls:
 
     1. ``Task(config)`` with an instance of ``Task.Config``, a pydantic model (use ``extra="forbid"``), validated
-       from the table ``[task]`` of the training configuration. It builds ``self.model`` after torch's global
-       generator has been seeded with the run's seed, so default initialisation is reproducible.
-    2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation. ``frames`` is
-       the training split (`rawbench.training.frames.Frames`): ``len(frames)``, ``frames[i].raw`` uint16 (H, W, 3),
-       ``frames[i].srgb`` uint8 (H, W, 3).
-    3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False`` keeps its
-       learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
+       from the table ``[task]`` of the training configuration. It builds ``self.model``; torch's global generator
+       has been seeded with the run's seed, so default initialisation is reproducible.
+    2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation. ``frames``
+       is the training split (`rawbench.training.frames.Frames`): ``len(frames)``, ``frames[i].raw`` uint16
+       (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3).
+    3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False`` keeps
+       its learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
     4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` with the model in training mode.
        A task that anneals something may remember ``progress``.
     5. Now and then: ``validate(batch)`` for each of a fixed list of validation batches, in evaluation mode and
        without gradients. The scalars are averaged over the batches.
-    6. ``export(path, provenance)`` with the best weights in ``self.model``.
+    6. ``export(path, provenance)`` with the best weights in ``self.model``, a copy of the one that trains.
 
-    Everything that must survive a stop lives in ``self.model`` (parameters and buffers) or in the optimizers: that,
-    the step and the schedule is all that a checkpoint holds. Random numbers come from ``generator`` or from torch's
-    global generator: both are set from (seed, step, rank) before each call, and so a resumed run repeats exactly.
-    Do not wrap the model, move it, or call ``backward``: the loop does, and runs `loss` inside the wrapper for
-    several devices, so `loss` may call any method of ``self.model``.
+    Everything that must survive a stop lives in ``self.model`` (parameters and buffers, of fixed shapes) or in
+    the optimizers: that, the step and the schedule is all that a checkpoint holds. Random numbers come from
+    ``generator`` or from torch's global generator: both are set from (seed, step, rank) before each call, and so
+    a resumed run repeats exactly. Do not wrap the model, move it, or call ``backward``: the loop does, and runs
+    `loss` inside the wrapper for several devices, so `loss` may call any method of ``self.model``.
     """
 
     Config: ClassVar[type[pydantic.BaseModel]]
@@ -61,7 +61,7 @@ class Task(Protocol):
         """Return the loss to descend, and scalars to log.
 
         Args:
-            batch: ``raw`` float32 (B, 3, h, w) in [0, 1] and ``srgb`` uint8 (B, 3, h, w), on the run's device.
+            batch: ``raw`` float32 (B, 3, h, w) in [0, 1], ``srgb`` uint8 (B, 3, h, w), on the run's device.
             step: counts from 0.
             generator: on the run's device, seeded for this step.
         """
@@ -70,7 +70,7 @@ class Task(Protocol):
         """Return the optimizers over ``self.model``'s parameters, with their highest learning rates."""
 
     def schedule(self, progress: float) -> float:
-        """Return the factor of all learning rates at ``progress``, the part of the budget spent, in [0, 1)."""
+        """Return the factor of the learning rates at ``progress``, the part of the budget spent, in [0, 1)."""
 
     def validate(self, batch: Batch) -> Scalars:
         """Return figures of one validation batch, among them ``objective``: lower is better.
@@ -79,7 +79,7 @@ class Task(Protocol):
         """
 
     def export(self, path: Path, provenance: dict[str, Any]) -> None:
-        """Write ``self.model`` in the form that the method loads, with ``provenance`` (JSON types only) inside.
+        """Write ``self.model`` in the form that the method loads, with ``provenance`` (JSON types) inside.
 
         Files beside ``path``, in the same folder, are kept too. The loop moves them all into place when done.
         """
