@@ -1,8 +1,8 @@
 """Training frames on disk: pairs of raw and sRGB that a camera simulation wrote, opened without copying.
 
 Layout: ``manifest.csv`` and, in ``train/`` and ``validation/``, ``raw_NNNNN.npy`` (uint16 (H, W, 3), 65535 is
-white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition). The manifest says which split a frame belongs
-to, and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
+white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition). The manifest says which split a frame
+belongs to, and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
 `rawbench.camera.frames` writes this form.
 """
 
@@ -42,8 +42,8 @@ class Frames:
         excluded_scenes: scenes that must not have a frame, beside those that the manifest itself excludes.
 
     Raises:
-        SampleError: no manifest, another split in it, a frame of an excluded scene, one scene in both splits, a
-            file that the manifest does not list, or a listed frame that is missing or not what it should be.
+        SampleError: no manifest, another split in it, a frame of an excluded scene, one scene in both splits,
+            a file that the manifest does not list, or a listed frame that is missing or not what it should be.
     """
 
     def __init__(self, folder: Path, split: Split, excluded_scenes: Iterable[str] = ()) -> None:

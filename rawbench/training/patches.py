@@ -1,7 +1,7 @@
 """Batches of random patches with random renditions, each a pure function of (seed, step, index).
 
-No worker holds a random state: whoever computes a patch, whenever, computes the same one. So a resumed run sees
-exactly the patches that an unbroken one would have seen, with any number of workers.
+No worker holds a random state: whoever computes a patch, whenever, computes the same one. So a resumed run
+sees exactly the patches that an unbroken one would have seen, with any number of workers.
 """
 
 from __future__ import annotations

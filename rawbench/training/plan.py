@@ -1,4 +1,4 @@
-"""How far a run is: a budget in steps, or in minutes turned into steps; progress is a function of the step."""
+"""How far a run is: a budget in steps, or minutes turned into steps; progress is a function of the step."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass
 class Plan:
     """The schedule from an anchor on: progress is a straight line from there to 1 at ``steps``.
 
-    A budget in steps has one plan for ever. A budget in minutes is planned anew after each validation, from the
-    measured time of a step; progress stays continuous, and every plan is kept in the checkpoint.
+    A budget in steps has one plan for ever. A budget in minutes is planned anew after each validation, from
+    the measured time of a step; progress stays continuous, and every plan is kept in the checkpoint.
 
     Args:
         steps: where the run ends.

@@ -1,7 +1,8 @@
 """What a learned method gives to the training loop.
 
-The contract is `Task`; it is a protocol, so a task needs no base class. The loop (`rawbench.training.fit`) owns
-data, steps, seeds, checkpoints, logs and the choice of the best weights. The task owns the network and the loss.
+The contract is `Task`; it is a protocol, so a task needs no base class. The loop (`rawbench.training.fit`)
+owns data, steps, seeds, checkpoints, logs and the choice of the best weights. The task owns the network and
+the loss.
 """
 
 from __future__ import annotations
@@ -30,25 +31,26 @@ class Task(Protocol):
 
     Life of a task, in the order of calls:
 
-    1. ``Task(config)`` with an instance of ``Task.Config``, a pydantic model (use ``extra="forbid"``), validated
-       from the table ``[task]`` of the training configuration. It builds ``self.model``; torch's global generator
-       has been seeded with the run's seed, so default initialisation is reproducible.
-    2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation. ``frames``
-       is the training split (`rawbench.training.frames.Frames`): ``len(frames)``, ``frames[i].raw`` uint16
-       (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3).
+    1. ``Task(config)`` with an instance of ``Task.Config``, a pydantic model (use ``extra="forbid"``), made
+       from the table ``[task]`` of the training configuration. It builds ``self.model``; torch's global
+       generator has been seeded with the run's seed, so default initialisation is reproducible.
+    2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation.
+       ``frames`` is the training split (`rawbench.training.frames.Frames`): ``len(frames)``,
+       ``frames[i].raw`` uint16 (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3).
     3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False`` keeps
        its learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
-    4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` with the model in training mode.
-       A task that anneals something may remember ``progress``.
-    5. Now and then: ``validate(batch)`` for each of a fixed list of validation batches, in evaluation mode and
+    4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` in training mode. A task that
+       anneals something may remember ``progress``.
+    5. Now and then: ``validate(batch)`` for each of a fixed list of validation batches, in evaluation mode,
        without gradients. The scalars are averaged over the batches.
     6. ``export(path, provenance)`` with the best weights in ``self.model``, a copy of the one that trains.
 
-    Everything that must survive a stop lives in ``self.model`` (parameters and buffers, of fixed shapes) or in
-    the optimizers: that, the step and the schedule is all that a checkpoint holds. Random numbers come from
-    ``generator`` or from torch's global generator: both are set from (seed, step, rank) before each call, and so
-    a resumed run repeats exactly. Do not wrap the model, move it, or call ``backward``: the loop does, and runs
-    `loss` inside the wrapper for several devices, so `loss` may call any method of ``self.model``.
+    Everything that must survive a stop lives in ``self.model`` (parameters and buffers, of fixed shapes) or
+    in the optimizers: that, the step and the schedule is all that a checkpoint holds. Random numbers come
+    from ``generator`` or from torch's global generator: both are set from (seed, step, rank) before each
+    call, and so a resumed run repeats exactly. Do not wrap the model, move it, or call ``backward``: the loop
+    does, and runs `loss` inside the wrapper for several devices, so `loss` may call any method of
+    ``self.model``.
     """
 
     Config: ClassVar[type[pydantic.BaseModel]]
@@ -70,7 +72,7 @@ class Task(Protocol):
         """Return the optimizers over ``self.model``'s parameters, with their highest learning rates."""
 
     def schedule(self, progress: float) -> float:
-        """Return the factor of the learning rates at ``progress``, the part of the budget spent, in [0, 1)."""
+        """Return the factor of the learning rates where ``progress``, in [0, 1), of the budget is spent."""
 
     def validate(self, batch: Batch) -> Scalars:
         """Return figures of one validation batch, among them ``objective``: lower is better.
