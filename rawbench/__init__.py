@@ -30,7 +30,26 @@ _PUBLIC = {
     "hookimpl": "rawbench.hookspecs",
 }
 
-__all__ = ["__version__", *_PUBLIC]
+__all__ = [
+    "Capabilities",
+    "Codec",
+    "Context",
+    "Dataset",
+    "Executor",
+    "Metric",
+    "Options",
+    "PluginError",
+    "Problem",
+    "RatePoint",
+    "RawbenchError",
+    "Sample",
+    "SampleError",
+    "SampleInfo",
+    "StreamError",
+    "UsageError",
+    "__version__",
+    "hookimpl",
+]
 
 if TYPE_CHECKING:
     from rawbench.codec import Codec, Context

@@ -4,9 +4,23 @@ from __future__ import annotations
 
 import abc
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any, ClassVar, TypeVar
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class WorkerDied:
+    """A worker process ended without an answer; only its own job is lost.
+
+    Attributes:
+        status: ``error``, or ``timeout`` when the executor ended it.
+        reason: what is known of why.
+    """
+
+    status: str
+    reason: str
 
 
 class Executor(abc.ABC):
@@ -27,11 +41,5 @@ class Executor(abc.ABC):
         self.jobs = jobs
 
     @abc.abstractmethod
-    def map_unordered(
-        self, function: Callable[[T], Any], jobs: Iterable[T]
-    ) -> Iterator[tuple[T, Any | WorkerDied]]:
+    def map_unordered(self, function: Callable[[T], Any], jobs: Iterable[T]) -> Iterator[tuple[T, Any | WorkerDied]]:
         """Yield (job, outcome) for every job; the outcome is a ``WorkerDied`` where a worker was lost."""
-
-
-class WorkerDied(Exception):
-    """A worker process ended without an answer; only its own job is lost."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rawbench.errors import UsageError
+from rawbench.names import suggest
 
 
 class Options(BaseModel):
@@ -52,11 +51,3 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
         raise UsageError(f"{owner}: option {where}: {first['msg']} (given: {first['input']!r})") from None
-
-
-def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line for a name that is not known: near matches, then what exists."""
-    known = sorted(known)
-    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
-    return f"{hint} (known: {', '.join(known) or 'none'})"

@@ -23,7 +23,7 @@ class Rate:
 RATES = (
     Rate("bytes", 1, "byte", "size of the stream's file, header included"),
     Rate("bpp", 1, "bit/pixel", "8 x file bytes / (H x W) of the un-padded image"),
-    Rate("bpp_padded", 1, "bit/pixel", "the same over sides padded to the next multiple of 128, as R2LCM divides"),
+    Rate("bpp_padded", 1, "bit/pixel", "the same over sides padded as R2LCM pads them, for its tables"),
     Rate("bits_estimated", 1, "bit", "what the entropy model's likelihoods promise, where a method says it"),
 )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rawbench.errors import PluginError, UsageError
-from rawbench.options import suggest
+from rawbench.names import suggest
 from rawbench.stream import codec_id
 
 

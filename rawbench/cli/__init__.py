@@ -1,0 +1,113 @@
+"""The command line: one thin function a command, each in the module of its name, loaded when it is called.
+
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed, 130 stopped by Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from rawbench import __version__
+from rawbench.errors import RawbenchError
+
+COMMANDS = {
+    "run": "Measure methods on a dataset.",
+    "table": "Print a run's rate-distortion table.",
+    "export": "Write a run's rows as CSV, Parquet or JSON.",
+    "methods": "List and show methods.",
+    "datasets": "List, show, simulate, prepare and verify datasets.",
+    "metrics": "List and show metrics.",
+    "executors": "List and show executors.",
+    "plugins": "Show what is plugged in.",
+    "env": "Show versions and hardware.",
+    "encode": "Write the metadata of a photograph.",
+    "decode": "Rebuild a raw image from metadata and sRGB.",
+    "inspect": "Show what a stream says of itself.",
+    "check": "Hold a method to the contract.",
+    "train": "Train a learned method.",
+}
+INTERRUPTED = 130
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports the one that is called; plugins' commands come after."""
+
+    def list_commands(self, context: click.Context) -> list[str]:
+        return [*COMMANDS, *self._plugin_commands(context).names()]
+
+    def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        if name in COMMANDS:
+            return getattr(importlib.import_module(f"rawbench.cli.{name}"), name)
+        commands = self._plugin_commands(context)
+        return commands.load(name) if name in commands.names() else None
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        rows = list(COMMANDS.items())
+        rows += [(entry.name, entry.summary) for entry in self._plugin_commands(context)]
+        with formatter.section("Commands"):
+            formatter.write_dl(rows)
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> Any:
+        name = args[0]
+        if self.get_command(context, name) is None:
+            from rawbench.names import suggest
+
+            raise click.UsageError(f"no command {name!r}{suggest(name, self.list_commands(context))}", context)
+        return super().resolve_command(context, args)
+
+    def _plugin_commands(self, context: click.Context) -> Any:
+        from rawbench.cli.catalogue import catalogue_of
+
+        return catalogue_of(context).commands
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="Example: rawbench run --methods uniform,poly,residual --dataset sample",
+)
+@click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="FILE.py|MODULE",
+    help="Load a plugin that is not installed; RAWBENCH_PLUGINS does the same. Repeatable.",
+)
+@click.version_option(__version__, prog_name="rawbench")
+@click.pass_context
+def group(context: click.Context, plugins: tuple[str, ...]) -> None:
+    """Measure methods that rebuild a camera's raw image from its sRGB and a few bytes of metadata.
+
+    \b
+    Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
+    130 stopped by Ctrl-C.
+    """
+    context.obj = {"plugins": plugins}
+
+
+def main() -> None:
+    """The entry point ``rawbench``: every expected error is one line on stderr and an exit code."""
+    try:
+        code = group.main(standalone_mode=False)
+    except RawbenchError as error:
+        code = _say(str(error), error.exit_code)
+    except click.exceptions.Abort:
+        code = _say("stopped", INTERRUPTED)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except BrokenPipeError:
+        # The reader (head, less) has gone: nothing to tell, and nobody to tell it to.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _say(line: str, code: int) -> int:
+    click.echo(f"rawbench: {line}", err=True)
+    return code

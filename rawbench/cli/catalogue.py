@@ -1,0 +1,27 @@
+"""The catalogue of plugins that a command works with, loaded once, its warnings printed once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from rawbench.plugins import Catalogue, load_plugins
+
+
+def catalogue_of(context: click.Context | None = None) -> Catalogue:
+    """Load the plugins, or return those that were loaded for this command line."""
+    context = context or click.get_current_context()
+    root = context.find_root()
+    state: dict[str, Any] = root.ensure_object(dict)
+    if "catalogue" not in state:
+        named = state.get("plugins") or root.params.get("plugins") or ()
+        state["catalogue"] = load_plugins(named)
+        for warning in state["catalogue"].warnings:
+            click.echo(f"rawbench: warning: {warning}", err=True)
+    return state["catalogue"]
+
+
+def split_commas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """``--methods a,b --methods c`` -> (a, b, c)."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())

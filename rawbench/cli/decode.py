@@ -1,0 +1,89 @@
+"""``rawbench decode``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench decode photo.rbs --srgb photo.png -o photo.tiff
+  rawbench decode photo.rbs --srgb photo.dng -o photo.npy
+"""
+)
+@click.argument("stream", type=click.Path(path_type=Path), metavar="FILE.rbs")
+@click.option("--srgb", type=click.Path(path_type=Path), required=True, metavar="PHOTO.dng|IMAGE",
+              help="The sRGB image, or the camera file to render it from.")  # fmt: skip
+@click.option("--rendition", default="png", show_default=True, help="Of an sRGB rendered from a camera file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.npy|.tiff",
+              help=".npy: float32 (3, H, W); .tif, .tiff: 16 bits.")  # fmt: skip
+@click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
+              help="Where the method's own files are, for those that need it (weights=FILE).")  # fmt: skip
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tuple[str, ...], device: str) -> None:
+    """Rebuild a raw image from a stream and the sRGB, and nothing else."""
+    from rawbench.cli.run import resolve_device
+    from rawbench.files import read_bytes
+    from rawbench.pictures import check_output, read_srgb, srgb_tensor, write_raw
+    from rawbench.runner import decode_stream
+
+    check_output(output)
+    data = read_bytes(stream)
+    codec = _codec_of(stream, data)
+    resources = _resources(codec, options)
+    kind = resolve_device(device)
+    pixels = srgb_tensor(read_srgb(srgb, rendition)).to(kind)
+    with _naming(stream):
+        raw, seconds, _ = decode_stream(codec, resources, data, pixels, kind)
+    write_raw(output, raw)
+    click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {seconds:.2f} s")
+
+
+def _codec_of(path: Path, data: bytes) -> type:
+    from rawbench.errors import StreamError
+    from rawbench.stream import read_stream
+
+    with _naming(path):
+        header, _ = read_stream(data)
+        catalogue = catalogue_of()
+        name = catalogue.methods.by_codec_id(header.codec_id)
+        if name is None:
+            raise StreamError(
+                f"the stream is of a method (id {header.codec_id:04x}) that is not installed here "
+                f"(there are {', '.join(catalogue.methods.names())})"
+            )
+    return catalogue.methods.load(name)
+
+
+def _resources(codec: type, given: tuple[str, ...]) -> dict[str, object]:
+    from rawbench.errors import UsageError
+    from rawbench.options import build_options, parse_spec
+
+    known = codec.resource_options  # type: ignore[attr-defined]
+    _, values = parse_spec(":".join([codec.name, *given]))  # type: ignore[attr-defined]
+    for name in values:
+        if name not in known:
+            what = f"only {', '.join(known)} can be given" if known else "it takes no options"
+            raise UsageError(f"option {name!r}: the decoder of {codec.name} finds what it needs in the stream; {what}")  # type: ignore[attr-defined]
+    options = build_options(codec.Options, values, f"method {codec.name}").model_dump()  # type: ignore[attr-defined]
+    return {name: options[name] for name in known}
+
+
+class _naming:
+    """Puts the stream's file name before what is wrong with it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        from rawbench.errors import StreamError
+
+        if isinstance(error, StreamError):
+            raise StreamError(f"{self.path}: {error}") from error

@@ -1,0 +1,27 @@
+"""``rawbench methods``."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict
+from typing import Any
+
+from rawbench.cli.listing import describe_options, listing_group
+
+
+def _describe(codec: Any) -> dict[str, Any]:
+    options = codec.Options()
+    capabilities = asdict(codec.capabilities)
+    opt_outs = capabilities.pop("opt_outs")
+    return {
+        "paper": inspect.cleandoc(codec.paper) or "none",
+        "format_version": codec.format_version,
+        "options": describe_options(codec.Options),
+        "rate_points": [f"{point.name}" for point in codec.rate_points(options)],
+        "capabilities": capabilities,
+        "opted_out_checks": opt_outs,
+        "complexity": dict(codec.complexity(options)),
+    }
+
+
+methods = listing_group("methods", _describe, "poly")

@@ -1,0 +1,82 @@
+"""How a run tells of itself: a bar with ETA in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+
+class LineProgress:
+    """A line every ten seconds, and one for every failure: for logs and CI."""
+
+    def __init__(self, every_seconds: float = 10.0) -> None:
+        self.every_seconds = every_seconds
+        self.total = self.done = self.failures = 0
+        self._next = self._started = time.monotonic()
+
+    def start(self, total: int, done: int) -> None:
+        self.total, self.done = total, done
+        self._started = time.monotonic()
+        self._first = done
+        click.echo(f"{total} cells, {done} from before" if done else f"{total} cells")
+
+    def finished(self, cell: Any, outcome: Any) -> None:
+        self.done += 1
+        if outcome.status != "ok":
+            self.failures += 1
+            click.echo(f"{outcome.status}: {outcome.message}", err=True)
+        now = time.monotonic()
+        if now >= self._next or self.done == self.total:
+            self._next = now + self.every_seconds
+            remaining = (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)
+            failures = f", {self.failures} failed" if self.failures else ""
+            click.echo(f"{self.done}/{self.total}{failures}, {remaining:.0f} s left  ({cell.title})")
+
+    def close(self) -> None:
+        pass
+
+
+class BarProgress:
+    """A rich bar with ETA and the count of failures."""
+
+    def __init__(self) -> None:
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        self._bar = Progress(
+            TextColumn("{task.description}", style="dim"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("[red]{task.fields[failures]}"),
+            transient=True,
+        )
+        self._task: Any = None
+        self._failures = 0
+
+    def start(self, total: int, done: int) -> None:
+        self._task = self._bar.add_task("cells", total=total, completed=done, failures="")
+        self._bar.start()
+
+    def finished(self, cell: Any, outcome: Any) -> None:
+        if outcome.status != "ok":
+            self._failures += 1
+            self._bar.console.print(f"{outcome.status}: {outcome.message}", style="red", markup=False)
+        failures = f"{self._failures} failed" if self._failures else ""
+        self._bar.update(self._task, advance=1, description=cell.title, failures=failures)
+
+    def close(self) -> None:
+        self._bar.stop()
+
+
+@contextmanager
+def make_progress() -> Iterator[BarProgress | LineProgress]:
+    """The progress that fits the output."""
+    progress = BarProgress() if click.get_text_stream("stdout").isatty() else LineProgress()
+    try:
+        yield progress
+    finally:
+        progress.close()

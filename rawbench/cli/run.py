@@ -1,0 +1,127 @@
+"""``rawbench run``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of, split_commas
+
+CELL_FAILED = 4
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench run --methods uniform,poly,residual --dataset sample
+  rawbench run --methods residual --dataset sample:rendition=jpeg90 --limit 3
+  rawbench run --methods all --rate-points 0,3 --metrics psnr,ssim -j 2
+  rawbench run --config bench.toml --dry-run
+"""
+)
+@click.option("--methods", multiple=True, callback=split_commas, metavar="NAME[:OPTION=VALUE]...,...",
+              help="Methods, separated by commas; 'all' for every one.")  # fmt: skip
+@click.option("--dataset", multiple=True, callback=split_commas, metavar="NAME[:OPTION=VALUE]...",
+              help="Datasets, separated by commas.  [default: sample]")  # fmt: skip
+@click.option("--split", help="Split of the dataset.  [default: test]")
+@click.option("--rate-points", multiple=True, callback=split_commas, metavar="N|NAME,...",
+              help="Only these rate points: numbers from 0 (fewest bytes), or names.")  # fmt: skip
+@click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...",
+              help="Metrics, separated by commas; 'all' for every one.  [default: the standard ones]")  # fmt: skip
+@click.option("--limit", type=int, metavar="N", help="Only the first N images.")
+@click.option("--images", multiple=True, callback=split_commas, metavar="ID,...", help="Only these images.")
+@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.  [default: auto]")
+@click.option("--seed", type=int, help="Seed for methods that draw random numbers.  [default: 0]")
+@click.option("-j", "--jobs", type=int, metavar="N", help="Worker processes.  [default: 1]")
+@click.option("--executor", metavar="NAME", help="Where cells run; see 'rawbench executors list'.")
+@click.option("--timeout", "timeout_seconds", type=float, metavar="SECONDS", help="End a cell that takes longer.")
+@click.option("--timing/--no-timing", default=None, help="A timing pass after the measurements.")
+@click.option("--out", metavar="DIR", help="Run folder; an existing one is resumed.  [default: by the plan]")
+@click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Settings from a file.")
+@click.option("--rerun", type=click.Choice(["failed", "all"]), help="Repeat cells that are finished.")
+@click.option("--dry-run", is_flag=True, help="Print the plan and stop.")
+def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> None:
+    """Measure methods on a dataset: every cell is encoded to a file and decoded by a fresh decoder.
+
+    Prints the rate-distortion table and keeps every row in the run folder. Stopped with Ctrl-C (or killed),
+    the same command goes on where it was.
+    """
+    from rawbench.plan import make_config, read_config
+
+    values = {key: value for key, value in given.items() if value not in (None, ())}
+    settings = read_config(config, values) if config else make_config({"methods": (), **values}, "rawbench run")
+    catalogue = catalogue_of()
+    if settings.plugins:
+        from rawbench.plugins import load_plugins
+
+        catalogue = load_plugins((*catalogue.extra, *settings.plugins))
+    from rawbench.driver import default_folder, run_plan
+    from rawbench.plan import make_plan
+
+    device = resolve_device(settings.device)
+    plan = make_plan(settings, catalogue, device)
+    folder = Path(settings.out) if settings.out else default_folder(plan, settings)
+    if dry_run:
+        _print_plan(plan, folder, device)
+        return
+    from rawbench.cli.progress import make_progress
+    from rawbench.store import Store
+    from rawbench.table import print_table, shown_metrics
+
+    command = " ".join(["rawbench", *sys.argv[1:]])
+    with make_progress() as progress:
+        try:
+            summary = run_plan(plan, settings, catalogue, folder, device, progress, rerun, command)
+        except KeyboardInterrupt:
+            progress.close()
+            click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
+            raise click.exceptions.Exit(130) from None
+    if settings.timing:
+        from rawbench.timing import time_run
+
+        time_run(plan, catalogue, folder, device)
+    click.echo()
+    with Store.open(folder) as store:
+        print_table(store, shown_metrics(store, settings.metrics))
+    _finish(plan, summary)
+
+
+def resolve_device(device: str) -> str:
+    """``auto`` -> ``cuda`` where torch can use it, else ``cpu``.
+
+    Raises:
+        UsageError: cuda is asked for and not there.
+    """
+    import torch
+
+    from rawbench.errors import UsageError
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise UsageError("--device cuda: this machine has no CUDA device that torch can use")
+    return device
+
+
+def _print_plan(plan: Any, folder: Path, device: str) -> None:
+    click.echo(f"{len(plan.cells)} cells on {device}, into {folder}")
+    click.echo(f"metrics: {', '.join(plan.metrics)}")
+    for cell in plan.cells:
+        click.echo(f"{cell.key[:12]}  {cell.title}")
+    for problem in plan.problems:
+        click.echo(f"left out: {problem}")
+
+
+def _finish(plan: Any, summary: Any) -> None:
+    click.echo(f"{summary.cells} cells ({summary.reused} from before) in {summary.folder}")
+    problems = [f"left out: {problem}" for problem in plan.problems]
+    for line in [*problems, *summary.failed][:20]:
+        click.echo(f"failed: {line}" if line not in problems else line, err=True)
+    if len(summary.failed) > 20:
+        click.echo(f"... and {len(summary.failed) - 20} more", err=True)
+    if problems or summary.failed:
+        click.echo("repeat failed cells with --rerun failed", err=True)
+        raise click.exceptions.Exit(CELL_FAILED)

@@ -1,0 +1,236 @@
+"""Polynomials as bytes: quantised coefficients in a few dozen bytes, read back to the same polynomial everywhere.
+
+Coefficients are multiples of powers of two. They are rounded one by one, the ones not yet rounded making up for the
+error (Babai's nearest plane in the metric of the image's own Gram matrix), so that coefficients that matter little
+together cost little precision. The integers are Rice coded, with one parameter for each total degree.
+
+Layout, in bits: curve 2, threshold 2, degree 3, step 4, correction step 4, clip classes 7; the degree (3) of each
+class present; the Rice parameters (4 each) of the polynomial's degrees and of the corrections' degrees; the integers
+of the polynomial (less those of the identity), then those of the classes; zero bits up to the byte.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from rawbench.errors import StreamError
+from rawbench.polynomial import (
+    CURVES,
+    MAX_DEGREE,
+    Correction,
+    NormalEquations,
+    Polynomial,
+    clipped_channels,
+    exponents,
+    identity_prior,
+)
+
+THRESHOLDS = (255, 253, 250, 245)
+STEPS = 16  # step = 2**-(4 + index) of the polynomial, 2**-(1 + index) of the corrections
+_LARGEST = 1 << 24  # of an integer's magnitude: no payload can make the decoder work for long
+
+
+class BitWriter:
+    """Bits, most significant first, into bytes."""
+
+    def __init__(self) -> None:
+        self._value, self._length = 0, 0
+
+    def write(self, value: int, bits: int) -> None:
+        """Append ``value`` as ``bits`` bits."""
+        self._value = (self._value << bits) | value
+        self._length += bits
+
+    def write_rice(self, value: int, parameter: int) -> None:
+        """Append a signed integer: zigzag, quotient in unary, remainder in ``parameter`` bits."""
+        folded = 2 * value if value >= 0 else -2 * value - 1
+        quotient = folded >> parameter
+        self.write((1 << (quotient + 1)) - 2, quotient + 1)
+        self.write(folded & ((1 << parameter) - 1), parameter)
+
+    def to_bytes(self) -> bytes:
+        """The bits so far, with zero bits up to the byte."""
+        padding = -self._length % 8
+        return (self._value << padding).to_bytes((self._length + padding) // 8, "big")
+
+
+class BitReader:
+    """Reads what a ``BitWriter`` wrote; every read past the end is a ``StreamError``."""
+
+    def __init__(self, payload: bytes) -> None:
+        self._payload, self._position = payload, 0
+
+    def read(self, bits: int) -> int:
+        """The next ``bits`` bits as an unsigned integer."""
+        end = self._position + bits
+        if end > 8 * len(self._payload):
+            raise StreamError("the coefficients end too early")
+        piece = int.from_bytes(self._payload[self._position // 8 : (end + 7) // 8], "big")
+        self._position = end
+        return (piece >> (-end % 8)) & ((1 << bits) - 1)
+
+    def read_rice(self, parameter: int) -> int:
+        """The next signed integer."""
+        quotient = 0
+        while self.read(1):
+            quotient += 1
+            if quotient << parameter > _LARGEST:
+                raise StreamError("a coefficient is too large")
+        folded = (quotient << parameter) | self.read(parameter)
+        return -((folded + 1) >> 1) if folded & 1 else folded >> 1
+
+    def rest(self) -> bytes:
+        """The bytes after the last one that was read from; the bits skipped must be zero."""
+        if self.read(-self._position % 8):
+            raise StreamError("the coefficients do not end in zero bits")
+        return self._payload[self._position // 8 :]
+
+
+@dataclass(frozen=True)
+class Quantised:
+    """A polynomial in integers.
+
+    Attributes:
+        curve: index into ``CURVES``.
+        threshold: index into ``THRESHOLDS``.
+        degree: of the polynomial.
+        step: 0..15, coefficients are multiples of 2**-(4 + step).
+        correction_step: 0..15, coefficients of corrections are multiples of 2**-(1 + correction_step).
+        main: int (3, F).
+        corrections: by clip class: degree and int (K, F).
+    """
+
+    curve: int
+    threshold: int
+    degree: int
+    step: int
+    correction_step: int
+    main: np.ndarray
+    corrections: Mapping[int, tuple[int, np.ndarray]]
+
+    def polynomial(self) -> Polynomial:
+        """The polynomial that the integers stand for."""
+        scale = 0.5 ** (1 + self.correction_step)
+        return Polynomial(
+            CURVES[self.curve],
+            self.degree,
+            self.main * 0.5 ** (4 + self.step),
+            THRESHOLDS[self.threshold],
+            {c: Correction(degree, values * scale) for c, (degree, values) in self.corrections.items()},
+        )
+
+    def to_bytes(self) -> bytes:
+        """Serialise; see the module's layout."""
+        out = BitWriter()
+        for value, bits in (
+            (self.curve, 2),
+            (self.threshold, 2),
+            (self.degree, 3),
+            (self.step, 4),
+            (self.correction_step, 4),
+            (sum(1 << (c - 1) for c in self.corrections), 7),
+        ):
+            out.write(value, bits)
+        for clipped in sorted(self.corrections):
+            out.write(self.corrections[clipped][0], 3)
+        main = self.main - _identity(self.degree, self.step)
+        groups = [[main[:, rows] for rows in _by_degree(self.degree, 3)]]
+        groups += [_split(self.corrections[c], c) for c in sorted(self.corrections)]
+        parameters = [_rice_parameters(groups[:1]), _rice_parameters(groups[1:])]
+        for values in parameters:
+            for parameter in values:
+                out.write(parameter, 4)
+        for position, group in enumerate(groups):
+            for degree, integers in enumerate(group):
+                for value in integers.ravel():
+                    out.write_rice(int(value), parameters[min(position, 1)][degree])
+        return out.to_bytes()
+
+
+def read_polynomial(payload: bytes) -> tuple[Quantised, bytes]:
+    """Read what ``Quantised.to_bytes`` wrote; returns it and the bytes behind it.
+
+    Raises:
+        StreamError: the bytes are no polynomial.
+    """
+    reader = BitReader(payload)
+    curve, threshold, degree, step, correction_step = (reader.read(bits) for bits in (2, 2, 3, 4, 4))
+    mask = reader.read(7)
+    classes = [c for c in range(1, 8) if mask >> (c - 1) & 1]
+    degrees = {c: reader.read(3) for c in classes}
+    if max([degree, *degrees.values()]) > MAX_DEGREE:
+        raise StreamError("a polynomial's degree is above 5")
+    main_parameters = [reader.read(4) for _ in range(degree + 1)]
+    other_parameters = [reader.read(4) for _ in range(max(degrees.values(), default=-1) + 1)]
+    main = _read_integers(reader, degree, 3, 3, main_parameters) + _identity(degree, step)
+    corrections = {}
+    for c in classes:
+        outputs = len(clipped_channels(c))
+        integers = _read_integers(reader, degrees[c], 3 - outputs, outputs, other_parameters)
+        corrections[c] = (degrees[c], integers)
+    return Quantised(curve, threshold, degree, step, correction_step, main, corrections), reader.rest()
+
+
+def round_coefficients(equations: NormalEquations, solution: np.ndarray, step: float) -> np.ndarray:
+    """Round coefficients (F, O) to multiples of a step, later ones first, the others making up for the error.
+
+    Returns:
+        int64 (F, O), in units of the step.
+    """
+    terms = len(equations.gram)
+    damping = 1e-9 * max(equations.weight, 1.0)
+    upper = np.linalg.cholesky(equations.gram + damping * np.eye(terms)).T
+    error = np.zeros_like(solution)
+    rounded = np.zeros(solution.shape, dtype=np.int64)
+    for i in range(terms - 1, -1, -1):
+        wanted = solution[i] + upper[i, i + 1 :] @ error[i + 1 :] / upper[i, i]
+        rounded[i] = np.clip(np.rint(wanted / step), -_LARGEST // 4, _LARGEST // 4).astype(np.int64)
+        error[i] = solution[i] - rounded[i] * step
+    return rounded
+
+
+def approximate_bits(integers: np.ndarray) -> float:
+    """About how many bits Rice coding spends on integers."""
+    return float((np.log2(1.0 + np.abs(integers)) + 2.0).sum())
+
+
+def _identity(degree: int, step: int) -> np.ndarray:
+    return np.rint(identity_prior(degree).T * 2.0 ** (4 + step)).astype(np.int64)
+
+
+def _by_degree(degree: int, channels: int) -> list[list[int]]:
+    terms = exponents(degree, channels)
+    return [[i for i, t in enumerate(terms) if sum(t) == d] for d in range(degree + 1)]
+
+
+def _split(correction: tuple[int, np.ndarray], clipped: int) -> list[np.ndarray]:
+    degree, integers = correction
+    return [integers[:, rows] for rows in _by_degree(degree, 3 - len(clipped_channels(clipped)))]
+
+
+def _rice_parameters(groups: Iterable[list[np.ndarray]]) -> list[int]:
+    """The best parameter of each degree over several groups of integers."""
+    pooled: list[list[np.ndarray]] = []
+    for group in groups:
+        for degree, integers in enumerate(group):
+            if degree == len(pooled):
+                pooled.append([])
+            pooled[degree].append(integers.ravel())
+    best = []
+    for pieces in pooled:
+        values = np.concatenate(pieces)
+        folded = np.where(values >= 0, 2 * values, -2 * values - 1)
+        best.append(min(range(16), key=lambda k, f=folded: int((f >> k).sum()) + k * len(f)))
+    return best
+
+
+def _read_integers(reader: BitReader, degree: int, channels: int, outputs: int, parameters: list[int]) -> np.ndarray:
+    integers = np.zeros((outputs, len(exponents(degree, channels))), dtype=np.int64)
+    for d, columns in enumerate(_by_degree(degree, channels)):
+        for output in range(outputs):
+            for column in columns:
+                integers[output, column] = reader.read_rice(parameters[d])
+    return integers

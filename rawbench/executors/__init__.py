@@ -1,0 +1,17 @@
+"""Built-in executors, registered like anybody's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from rawbench.hookspecs import hookimpl
+
+
+@hookimpl
+def register_executors(register: Callable[..., None]) -> None:
+    register("serial", "rawbench.executors.serial:Serial", summary="one cell after another, in this process")
+    register(
+        "process",
+        "rawbench.executors.process:Process",
+        summary="worker processes; one that dies or hangs loses only its own cell",
+    )

@@ -1,0 +1,123 @@
+"""Single pictures from and to files, for the command line: pairs of raw and sRGB, sRGB images, decoded raws."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from rawbench.camera.read import read_camera_file
+from rawbench.camera.renditions import apply_rendition, parse_rendition
+from rawbench.errors import SampleError, UsageError
+from rawbench.files import write_atomically
+from rawbench.types import Sample, SampleInfo
+
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
+OUTPUT_SUFFIXES = (".npy", ".tif", ".tiff")
+
+
+def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
+    """A camera file and its sRGB as a sample, by the protocol of the datasets.
+
+    Args:
+        photo: a camera file.
+        srgb: the sRGB image beside it; None renders it from the camera file.
+        rendition: what becomes of the rendered sRGB (``png``, ``jpeg90``).
+
+    Raises:
+        SampleError: a file is missing or unreadable, or the two differ in size.
+    """
+    camera = read_camera_file(photo)
+    pixels = read_srgb(srgb) if srgb else apply_rendition(camera.srgb8, parse_rendition(rendition))[0]
+    if pixels.shape != camera.raw16.shape:
+        raise SampleError(f"{srgb}: the sRGB has {_size(pixels)} pixels, the raw of {photo} has {_size(camera.raw16)}")
+    height, width, _ = pixels.shape
+    info = SampleInfo(
+        photo.name,
+        camera.info.camera,
+        rendition,
+        "camera",
+        height,
+        width,
+        camera.info.digest,
+        camera.info.simulated,
+    )
+    return Sample(info, raw_tensor(camera.raw16), srgb_tensor(pixels))
+
+
+def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
+    """8-bit sRGB pixels, uint8 (H, W, 3): of an image file, or rendered from a camera file.
+
+    Raises:
+        SampleError: the file is missing or unreadable, or no 8-bit RGB image.
+    """
+    if path.suffix.lower() not in IMAGE_SUFFIXES:
+        return apply_rendition(read_camera_file(path).srgb8, parse_rendition(rendition))[0]
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as image:
+            if image.mode not in ("RGB", "L", "P"):
+                raise SampleError(f"{path}: an image of mode {image.mode}; 8-bit RGB is needed")
+            return np.array(image.convert("RGB"))
+    except UnidentifiedImageError:
+        raise SampleError(f"{path}: not an image that Pillow knows") from None
+    except OSError as error:
+        raise SampleError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def write_raw(path: Path, raw: torch.Tensor) -> None:
+    """Write a decoded raw: ``.npy`` keeps float32 (3, H, W), ``.tif`` 16 bits (H, W, 3).
+
+    Raises:
+        UsageError: another suffix.
+        RawbenchError: the file cannot be written.
+    """
+    check_output(path)
+    buffer = io.BytesIO()
+    if path.suffix.lower() == ".npy":
+        np.save(buffer, raw.cpu().numpy(), allow_pickle=False)
+    else:
+        import tifffile
+
+        pixels = (raw.clamp(0, 1) * 65535).round().to(torch.int32).permute(1, 2, 0).cpu().numpy()
+        tifffile.imwrite(buffer, pixels.astype(np.uint16), photometric="rgb", compression="zlib")
+    write_atomically(path, buffer.getvalue())
+
+
+def check_output(path: Path) -> None:
+    """Refuse an output name before the work is done, not after.
+
+    Raises:
+        UsageError: the suffix is not one that ``write_raw`` writes, or the folder is not there.
+    """
+    if path.suffix.lower() not in OUTPUT_SUFFIXES:
+        raise UsageError(f"{path}: the output is {', '.join(OUTPUT_SUFFIXES)} by its suffix")
+    check_folder(path)
+
+
+def check_folder(path: Path) -> None:
+    """Refuse an output in a folder that is not there.
+
+    Raises:
+        UsageError: names the folder.
+    """
+    if not path.absolute().parent.is_dir():
+        raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
+
+
+def raw_tensor(raw16: np.ndarray) -> torch.Tensor:
+    """uint16 (H, W, 3) -> float32 (3, H, W) in [0, 1]."""
+    scaled = raw16.astype(np.float32) / np.float32(65535)
+    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+
+
+def srgb_tensor(srgb8: np.ndarray) -> torch.Tensor:
+    """uint8 (H, W, 3) -> uint8 (3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(srgb8.transpose(2, 0, 1)))
+
+
+def _size(pixels: np.ndarray) -> str:
+    return f"{pixels.shape[1]}x{pixels.shape[0]}"

@@ -1,0 +1,351 @@
+"""Polynomials of the linearised sRGB: the numeric core that several methods share.
+
+An 8-bit sRGB code is first linearised by a table of 256 entries, then expanded in products of shifted Legendre
+polynomials up to a total degree. Where a channel of the sRGB is clipped it says no more than "at least white"; there
+the polynomial is carried on along the clipped channel by an amount that depends on the channels that are not.
+
+Two properties matter more than speed:
+
+* **Evaluation is exact.** Tables hold multiples of 2**-16, and pixels see only table look-ups and separate float64
+  multiplications and additions in a fixed order, so that every machine, device and thread count computes the same
+  bits from the same coefficients. A decoder may round the result and add a lossless residual.
+* **Memory is bounded.** Images are taken in chunks of pixels; fits accumulate normal equations in float64.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+CHUNK_PIXELS = 1 << 17
+CURVES = ("bt709-floor", "bt709-round", "srgb-round", "linear-round")
+MAX_DEGREE = 5
+_SLOPE_CODE = 192  # with white, the two codes whose difference gives the direction of a clipped channel
+_LOW_WEIGHT = 1.0 / 64.0  # of pixels with a channel at code 0 in the fit: they say "at most black"
+
+
+@lru_cache(maxsize=8)
+def linear_table(curve: str) -> np.ndarray:
+    """Linear light of the 256 codes, as multiples of 2**-16 in [0, 1].
+
+    ``bt709-floor`` is LibRaw's default rendition: the curve of BT.709 (power 1/0.45, slope 4.5 at black), and codes
+    that are cut off, not rounded, so that a code stands for the middle of its interval. The ``-round`` curves take
+    codes as rounded values of the BT.709, the IEC 61966-2-1 and the identity curve.
+
+    Raises:
+        ValueError: the curve is not one of ``CURVES``.
+    """
+    code = np.arange(256, dtype=np.float64)
+    if curve == "bt709-floor":
+        linear = (_bt709_inverse(code / 256) + _bt709_inverse((code + 1) / 256)) / 2
+    elif curve == "bt709-round":
+        linear = _bt709_inverse(code / 255)
+    elif curve == "srgb-round":
+        v = code / 255
+        linear = np.where(v <= 0.04045, v / 12.92, ((v + 0.055) / 1.055) ** 2.4)
+    elif curve == "linear-round":
+        linear = code / 255
+    else:
+        raise ValueError(f"no curve {curve!r} (known: {', '.join(CURVES)})")
+    table = np.round(linear * 65536) / 65536
+    table.setflags(write=False)
+    return table
+
+
+def _bt709_inverse(v: np.ndarray) -> np.ndarray:
+    return np.where(v < 0.081, v / 4.5, ((v + 0.099) / 1.099) ** (1 / 0.45))
+
+
+@lru_cache(maxsize=16)
+def legendre_tables(curve: str) -> np.ndarray:
+    """Shifted Legendre polynomials of degree 0..5 of the linearised codes: float64 (6, 256), values in [-1, 1]."""
+    x = 2 * linear_table(curve) - 1
+    rows = [np.ones_like(x), x]
+    for n in range(1, MAX_DEGREE):
+        rows.append(((2 * n + 1) * x * rows[n] - n * rows[n - 1]) / (n + 1))
+    table = np.stack(rows)
+    table.setflags(write=False)
+    return table
+
+
+@lru_cache(maxsize=64)
+def exponents(degree: int, channels: int = 3) -> tuple[tuple[int, ...], ...]:
+    """Exponents of all terms up to a total degree, lower degrees first, so that a lower degree is a prefix."""
+    every = itertools.product(range(degree + 1), repeat=channels)
+    return tuple(sorted((e for e in every if sum(e) <= degree), key=lambda e: (sum(e), e[::-1])))
+
+
+def features(codes: Tensor, degree: int, curve: str = "bt709-floor") -> Tensor:
+    """Terms of a polynomial of the linearised codes, for fitting.
+
+    Args:
+        codes: uint8 (N, C), C = 0..3.
+        degree: total degree, 0..5.
+        curve: one of ``CURVES``.
+
+    Returns:
+        float64 (N, F): products of shifted Legendre polynomials in the order of ``exponents(degree, C)``.
+    """
+    tables = torch.from_numpy(legendre_tables(curve).copy()).to(codes.device)
+    index = codes.long()
+    powers = [[tables[k][index[:, c]] for k in range(degree + 1)] for c in range(codes.shape[1])]
+    columns = []
+    for term in exponents(degree, codes.shape[1]):
+        column = torch.ones(len(codes), dtype=torch.float64, device=codes.device)
+        for c, k in enumerate(term):
+            if k:
+                column = column * powers[c][k]
+        columns.append(column)
+    return torch.stack(columns, 1)
+
+
+class NormalEquations:
+    """Least squares from accumulated moments: any number of pixels, memory of the number of terms only."""
+
+    def __init__(self, terms: int, outputs: int) -> None:
+        self.gram = np.zeros((terms, terms))
+        self.moment = np.zeros((terms, outputs))
+        self.energy = np.zeros(outputs)
+        self.weight = 0.0
+
+    def add(self, design: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
+        """Add rows: design float64 (N, F), target float64 (N, O), weight float64 (N,) or None for ones."""
+        weighted = design if weight is None else design * weight[:, None]
+        self.gram += (weighted.T @ design).cpu().numpy()
+        self.moment += (weighted.T @ target).cpu().numpy()
+        squares = target * target if weight is None else target * target * weight[:, None]
+        self.energy += squares.sum(0).cpu().numpy()
+        self.weight += float(len(design)) if weight is None else float(weight.sum())
+
+    def leading(self, terms: int) -> NormalEquations:
+        """The same equations for the first terms only: a lower degree."""
+        part = NormalEquations(terms, len(self.energy))
+        part.gram, part.moment = self.gram[:terms, :terms], self.moment[:terms]
+        part.energy, part.weight = self.energy, self.weight
+        return part
+
+    def solve(self, ridge: float = 1e-9, prior: np.ndarray | None = None) -> np.ndarray:
+        """Coefficients (F, O); the ridge, relative to the weight, settles what the pixels leave open.
+
+        With no pixels at all the prior (default zero) comes back.
+        """
+        prior = np.zeros_like(self.moment) if prior is None else prior
+        damping = ridge * max(self.weight, 1.0)
+        lifted = self.gram + damping * np.eye(len(self.gram))
+        return prior + np.linalg.solve(lifted, self.moment - self.gram @ prior)
+
+    def squared_error(self, coefficients: np.ndarray) -> np.ndarray:
+        """Weighted sum of squared errors of each output, (O,), for coefficients (F, O)."""
+        cross = (coefficients * self.moment).sum(0)
+        quadratic = (coefficients * (self.gram @ coefficients)).sum(0)
+        return np.maximum(self.energy - 2 * cross + quadratic, 0.0)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """How far clipped channels lie beyond white, as a polynomial of the channels that are not clipped.
+
+    Attributes:
+        degree: total degree, 0..5.
+        coefficients: float64 (K, F): one row a clipped channel, terms ``exponents(degree, 3 - K)``.
+    """
+
+    degree: int
+    coefficients: np.ndarray
+
+
+@dataclass(frozen=True)
+class Polynomial:
+    """A mapping sRGB -> raw: one polynomial, and corrections where sRGB channels are clipped.
+
+    Attributes:
+        curve: one of ``CURVES``.
+        degree: total degree, 0..5.
+        coefficients: float64 (3, F), terms ``exponents(degree)``.
+        threshold: codes from here on count as clipped; 256: none does.
+        corrections: by clip class 1..7: bit c is set where channel c is clipped.
+    """
+
+    curve: str
+    degree: int
+    coefficients: np.ndarray
+    threshold: int = 255
+    corrections: Mapping[int, Correction] = field(default_factory=dict)
+
+    def __call__(self, srgb: Tensor) -> Tensor:
+        """Predict raw, float64 (3, H, W) in [0, 1], from sRGB, uint8 (3, H, W); the same bits on every machine."""
+        codes = srgb.reshape(3, -1)
+        out = torch.empty(codes.shape, dtype=torch.float64, device=srgb.device)
+        for part in chunks(codes.shape[1]):
+            out[:, part] = self.predict(codes[:, part].T).T
+        return out.clamp_(0.0, 1.0).reshape(srgb.shape)
+
+    def predict(self, codes: Tensor) -> Tensor:
+        """Predict raw, float64 (N, 3), not clipped, from codes, uint8 (N, 3)."""
+        out = evaluate(codes, self.coefficients, self.degree, self.curve)
+        if not self.corrections:
+            return out
+        group = clip_class(codes, self.threshold)
+        for clipped, correction in self.corrections.items():
+            rows = torch.nonzero(group == clipped).squeeze(1)
+            if not len(rows):
+                continue
+            here = codes[rows]
+            beyond = evaluate(here[:, free_channels(clipped)], correction.coefficients, correction.degree, self.curve)
+            add = out[rows]
+            for k, direction in enumerate(self.directions(here, clipped)):
+                add = add + beyond[:, k : k + 1] * direction
+            out[rows] = add
+        return out
+
+    def directions(self, codes: Tensor, clipped: int) -> list[Tensor]:
+        """For each clipped channel, the step of raw per step of that channel near white: float64 (N, 3) each."""
+        steps = []
+        for channel in clipped_channels(clipped):
+            high, low = codes.clone(), codes.clone()
+            high[:, channel], low[:, channel] = 255, _SLOPE_CODE
+            top = evaluate(high, self.coefficients, self.degree, self.curve)
+            steps.append(top - evaluate(low, self.coefficients, self.degree, self.curve))
+        return steps
+
+
+def chunks(count: int, size: int = CHUNK_PIXELS) -> Iterator[slice]:
+    """Slices that cover ``count`` pixels, ``size`` at a time."""
+    return (slice(start, min(start + size, count)) for start in range(0, count, size))
+
+
+def clip_class(codes: Tensor, threshold: int = 255) -> Tensor:
+    """Which channels of codes, uint8 (N, 3), are clipped: uint8 (N,), bit c for channel c."""
+    bits = torch.tensor([1, 2, 4], dtype=torch.uint8, device=codes.device)
+    return ((codes >= threshold).to(torch.uint8) * bits).sum(1, dtype=torch.uint8)
+
+
+def clipped_channels(clipped: int) -> list[int]:
+    """Channels whose bit is set in a clip class."""
+    return [c for c in range(3) if clipped >> c & 1]
+
+
+def free_channels(clipped: int) -> list[int]:
+    """Channels whose bit is not set in a clip class."""
+    return [c for c in range(3) if not clipped >> c & 1]
+
+
+def evaluate(codes: Tensor, coefficients: np.ndarray, degree: int, curve: str = "bt709-floor") -> Tensor:
+    """Evaluate polynomials of linearised codes, bit for bit alike on every machine.
+
+    Args:
+        codes: uint8 (N, C), C = 0..3.
+        coefficients: float64 (O, F), terms ``exponents(degree, C)``.
+        degree: total degree, 0..5.
+        curve: one of ``CURVES``.
+
+    Returns:
+        float64 (N, O).
+    """
+    channels = codes.shape[1]
+    if channels == 0:
+        row = torch.from_numpy(np.ascontiguousarray(coefficients[:, 0])).to(codes.device)
+        return row.expand(len(codes), -1)
+    inner = _inner_tables(coefficients, degree, channels, legendre_tables(curve))
+    index = codes.long()
+    outer = torch.from_numpy(legendre_tables(curve)[: degree + 1].copy()).to(codes.device)
+    powers = [outer[:, index[:, c]] for c in range(channels - 1)]
+    last = index[:, channels - 1]
+    columns = []
+    for output in range(len(coefficients)):
+        total: Tensor | None = None
+        for head, table in inner[output].items():
+            term = torch.from_numpy(table).to(codes.device)[last]
+            for c, k in enumerate(head):
+                if k:
+                    term = term * powers[c][k]
+            total = term if total is None else total + term
+        columns.append(total)
+    return torch.stack(columns, 1)
+
+
+def _inner_tables(
+    coefficients: np.ndarray, degree: int, channels: int, legendre: np.ndarray
+) -> list[dict[tuple[int, ...], np.ndarray]]:
+    """For each output and each exponent of all channels but the last: the last channel's share as a table (256,)."""
+    tables: list[dict[tuple[int, ...], np.ndarray]] = [{} for _ in coefficients]
+    for position, term in enumerate(exponents(degree, channels)):
+        head, k = term[:-1], term[-1]
+        for output, row in enumerate(coefficients):
+            share = row[position] * legendre[k]
+            tables[output][head] = tables[output][head] + share if head in tables[output] else share
+    return tables
+
+
+def identity_prior(degree: int) -> np.ndarray:
+    """Coefficients (F, 3) of raw = linearised sRGB: where a fit starts from and what it falls back to."""
+    prior = np.zeros((len(exponents(degree)), 3))
+    for position, term in enumerate(exponents(degree)):
+        if sum(term) == 0:
+            prior[position] = 0.5
+        elif sum(term) == 1:
+            prior[position, term.index(1)] = 0.5
+    return prior
+
+
+def main_equations(srgb: Tensor, raw: Tensor, degree: int, curve: str, threshold: int = 255) -> NormalEquations:
+    """Normal equations of raw on the polynomial terms of the sRGB.
+
+    Pixels with a clipped channel are left to the corrections, unless nearly all are clipped (fewer than one in a
+    hundred, or than 64, are not); pixels with a channel at code 0 weigh 1/64.
+
+    Args:
+        srgb: uint8 (3, ...) and raw: float (3, ...), an image or a list of samples.
+        degree: total degree, 0..5.
+        curve: one of ``CURVES``.
+        threshold: codes from here on count as clipped.
+    """
+    codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
+    count = codes.shape[1]
+    whole = sum(int((clip_class(codes[:, p].T, threshold) == 0).sum()) for p in chunks(count))
+    everything = whole < max(64, count // 100)
+    equations = NormalEquations(len(exponents(degree)), 3)
+    for part in chunks(count):
+        here = codes[:, part].T
+        values = target[:, part].T.double()
+        weight = torch.where((here == 0).any(1), _LOW_WEIGHT, 1.0).double()
+        if not everything:
+            weight = weight * (clip_class(here, threshold) == 0)
+        equations.add(features(here, degree, curve), values, weight)
+    return equations
+
+
+def correction_equations(
+    srgb: Tensor, raw: Tensor, base: Polynomial, degree: int, wanted: Callable[[int], bool] = bool
+) -> dict[int, NormalEquations]:
+    """Normal equations of the corrections of a polynomial, for each clip class that occurs.
+
+    The unknowns of a class are the rows of ``Correction.coefficients``, one after the other; the one output is the
+    error of ``base`` over all three channels.
+    """
+    codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
+    found: dict[int, NormalEquations] = {}
+    for part in chunks(codes.shape[1]):
+        here = codes[:, part].T
+        group = clip_class(here, base.threshold)
+        for clipped in (int(g) for g in torch.unique(group) if wanted(int(g))):
+            rows = torch.nonzero(group == clipped).squeeze(1)
+            pixels = here[rows]
+            error = target[:, part].T[rows].double() - evaluate(pixels, base.coefficients, base.degree, base.curve)
+            design = correction_design(pixels, base, clipped, degree)
+            if clipped not in found:
+                found[clipped] = NormalEquations(design.shape[2], 1)
+            found[clipped].add(design.reshape(-1, design.shape[2]), error.reshape(-1, 1))
+    return found
+
+
+def correction_design(codes: Tensor, base: Polynomial, clipped: int, degree: int) -> Tensor:
+    """Effect of each coefficient of a correction on the raw of pixels of one class: float64 (N, 3, K * F)."""
+    terms = features(codes[:, free_channels(clipped)], degree, base.curve)
+    return torch.cat([d[:, :, None] * terms[:, None, :] for d in base.directions(codes, clipped)], 2)
