@@ -30,7 +30,8 @@ from rawbench.polynomial import (
 
 THRESHOLDS = (255, 253, 250, 245)
 STEPS = 16  # step = 2**-(4 + index) of the polynomial, 2**-(1 + index) of the corrections
-_LARGEST = 1 << 24  # of an integer's magnitude: no payload can make the decoder work for long
+_LARGEST = 1 << 20  # of an integer's magnitude
+_LONGEST = 8192  # bytes of a polynomial: no payload can make the decoder work for long
 
 
 class BitWriter:
@@ -62,11 +63,12 @@ class BitReader:
 
     def __init__(self, payload: bytes) -> None:
         self._payload, self._position = payload, 0
+        self._end = 8 * min(len(payload), _LONGEST)
 
     def read(self, bits: int) -> int:
         """The next ``bits`` bits as an unsigned integer."""
         end = self._position + bits
-        if end > 8 * len(self._payload):
+        if end > self._end:
             raise StreamError("the coefficients end too early")
         piece = int.from_bytes(self._payload[self._position // 8 : (end + 7) // 8], "big")
         self._position = end
@@ -77,8 +79,6 @@ class BitReader:
         quotient = 0
         while self.read(1):
             quotient += 1
-            if quotient << parameter > _LARGEST:
-                raise StreamError("a coefficient is too large")
         folded = (quotient << parameter) | self.read(parameter)
         return -((folded + 1) >> 1) if folded & 1 else folded >> 1
 
@@ -187,7 +187,7 @@ def round_coefficients(equations: NormalEquations, solution: np.ndarray, step: f
     rounded = np.zeros(solution.shape, dtype=np.int64)
     for i in range(terms - 1, -1, -1):
         wanted = solution[i] + upper[i, i + 1 :] @ error[i + 1 :] / upper[i, i]
-        rounded[i] = np.clip(np.rint(wanted / step), -_LARGEST // 4, _LARGEST // 4).astype(np.int64)
+        rounded[i] = np.clip(np.rint(wanted / step), -_LARGEST, _LARGEST).astype(np.int64)
         error[i] = solution[i] - rounded[i] * step
     return rounded
 

@@ -35,11 +35,20 @@ class Progress(Protocol):
 
 @dataclass(frozen=True)
 class Summary:
-    """How a run ended."""
+    """How a run ended.
+
+    Attributes:
+        folder: where its rows and streams are.
+        cells: of the plan.
+        reused: finished before.
+        failed_before: messages of failed cells that were left as they were.
+        failed: messages of the cells that failed now.
+    """
 
     folder: Path
     cells: int
     reused: int
+    failed_before: tuple[str, ...]
     failed: tuple[str, ...]
 
 
@@ -87,7 +96,8 @@ def run_plan(
         known = store.finished()
         jobs = _jobs(plan, known, streams, config, catalogue, rerun)
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
-        failed = [known[c.key]["message"] for c in plan.cells if _stays_failed(c, known, rerun)]
+        failed_before = tuple(known[c.key]["message"] for c in plan.cells if _stays_failed(c, known, rerun))
+        failed = []
         order = _rate_order(plan)
         for cell, outcome in _execute(jobs, config, catalogue):
             store.put_outcome(_place(cell, order, environment), outcome)
@@ -95,7 +105,7 @@ def run_plan(
             progress.finished(cell, outcome)
             if outcome.status != "ok":
                 failed.append(outcome.message)
-    return Summary(folder, len(plan.cells), len(plan.cells) - len(jobs), tuple(failed))
+    return Summary(folder, len(plan.cells), len(plan.cells) - len(jobs), failed_before, tuple(failed))
 
 
 def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:

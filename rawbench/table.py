@@ -11,6 +11,7 @@ from typing import Any
 
 from rawbench.store import Store
 
+Place = tuple[str, str, str]
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
 
@@ -48,14 +49,14 @@ def summarise(store: Store, metrics: Sequence[str], camera: str | None = None) -
     """
     aggregates = {row["metric"]: row["aggregate"] for row in store.table("metrics")}
     cameras = {(row["dataset"], row["image"]): row["camera"] for row in store.table("images")}
-    values: dict[tuple[str, ...], dict[str, list[float]]] = {}
+    values: dict[Place, dict[str, list[float]]] = {}
     for row in store.rows():
         if camera is None or cameras[row["dataset"], row["image"]] == camera:
             place = (row["dataset"], row["method"], row["rate_point"])
             if row["value"] is not None:
                 values.setdefault(place, {}).setdefault(row["metric"], []).append(row["value"])
-    failed: dict[tuple[str, ...], int] = {}
-    order: dict[tuple[str, ...], tuple[Any, ...]] = {}
+    failed: dict[Place, int] = {}
+    order: dict[Place, tuple[Any, ...]] = {}
     for cell in store.cells():
         if camera is None or cameras[cell["dataset"], cell["image"]] == camera:
             place = (cell["dataset"], cell["method"], cell["rate_point"])
@@ -68,7 +69,7 @@ def summarise(store: Store, metrics: Sequence[str], camera: str | None = None) -
 
 
 def _line(
-    place: tuple[str, ...],
+    place: Place,
     values: dict[str, list[float]],
     failed: int,
     metrics: Sequence[str],
@@ -76,7 +77,8 @@ def _line(
 ) -> Line:
     means = {name: pool(values.get(name, []), aggregates.get(name, "mean")) for name in (*RATES, *metrics)}
     exact = sum(math.isinf(v) for v in values.get("psnr", []))
-    return Line(*place, images=len(values.get("bpp", [])), failed=failed, values=means, exact=exact)
+    dataset, method, rate_point = place
+    return Line(dataset, method, rate_point, len(values.get("bpp", [])), failed, means, exact)
 
 
 def pool(values: Iterable[float], aggregate: str) -> float:

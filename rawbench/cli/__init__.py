@@ -75,19 +75,20 @@ class LazyGroup(click.Group):
     "--plugin",
     "plugins",
     multiple=True,
+    is_eager=True,  # before --help, which lists the plugins' commands too
+    expose_value=False,
+    callback=lambda context, _, plugins: context.ensure_object(dict).update(plugins=plugins),
     metavar="FILE.py|MODULE",
     help="Load a plugin that is not installed; RAWBENCH_PLUGINS does the same. Repeatable.",
 )
 @click.version_option(__version__, prog_name="rawbench")
-@click.pass_context
-def group(context: click.Context, plugins: tuple[str, ...]) -> None:
+def group() -> None:
     """Measure methods that rebuild a camera's raw image from its sRGB and a few bytes of metadata.
 
     \b
     Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
     130 stopped by Ctrl-C.
     """
-    context.obj = {"plugins": plugins}
 
 
 def main() -> None:
@@ -111,3 +112,5 @@ def main() -> None:
 def _say(line: str, code: int) -> int:
     click.echo(f"rawbench: {line}", err=True)
     return code
+
+

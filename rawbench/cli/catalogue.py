@@ -12,11 +12,9 @@ from rawbench.plugins import Catalogue, load_plugins
 def catalogue_of(context: click.Context | None = None) -> Catalogue:
     """Load the plugins, or return those that were loaded for this command line."""
     context = context or click.get_current_context()
-    root = context.find_root()
-    state: dict[str, Any] = root.ensure_object(dict)
+    state: dict[str, Any] = context.find_root().ensure_object(dict)
     if "catalogue" not in state:
-        named = state.get("plugins") or root.params.get("plugins") or ()
-        state["catalogue"] = load_plugins(named)
+        state["catalogue"] = load_plugins(state.get("plugins", ()))
         for warning in state["catalogue"].warnings:
             click.echo(f"rawbench: warning: {warning}", err=True)
     return state["catalogue"]

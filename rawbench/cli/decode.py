@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rawbench.cli.catalogue import catalogue_of
+from rawbench.codec import Codec
 
 
 @click.command(
@@ -44,7 +45,7 @@ def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tupl
     click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {seconds:.2f} s")
 
 
-def _codec_of(path: Path, data: bytes) -> type:
+def _codec_of(path: Path, data: bytes) -> type[Codec]:
     from rawbench.errors import StreamError
     from rawbench.stream import read_stream
 
@@ -60,17 +61,17 @@ def _codec_of(path: Path, data: bytes) -> type:
     return catalogue.methods.load(name)
 
 
-def _resources(codec: type, given: tuple[str, ...]) -> dict[str, object]:
+def _resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
     from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
 
-    known = codec.resource_options  # type: ignore[attr-defined]
-    _, values = parse_spec(":".join([codec.name, *given]))  # type: ignore[attr-defined]
+    known = codec.resource_options
+    _, values = parse_spec(":".join([codec.name, *given]))
     for name in values:
         if name not in known:
             what = f"only {', '.join(known)} can be given" if known else "it takes no options"
-            raise UsageError(f"option {name!r}: the decoder of {codec.name} finds what it needs in the stream; {what}")  # type: ignore[attr-defined]
-    options = build_options(codec.Options, values, f"method {codec.name}").model_dump()  # type: ignore[attr-defined]
+            raise UsageError(f"option {name!r}: the decoder of {codec.name} finds what it needs in the stream; {what}")
+    options = build_options(codec.Options, values, f"method {codec.name}").model_dump()
     return {name: options[name] for name in known}
 
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from rawbench.cli.catalogue import catalogue_of
+from rawbench.codec import Codec
+from rawbench.types import RatePoint
 
 
 @click.command(
@@ -60,7 +63,7 @@ def encode(
     click.echo(f"{output}: {name} {point.name}, {len(stream)} bytes, {rate:.4f} bpp, {facts['encode_seconds']:.2f} s")
 
 
-def choose_point(codec: type, options: object, wanted: str | None) -> object:
+def choose_point(codec: type[Codec], options: Any, wanted: str | None) -> RatePoint:
     """The rate point that the user named; a method with one needs no name.
 
     Raises:
@@ -68,7 +71,7 @@ def choose_point(codec: type, options: object, wanted: str | None) -> object:
     """
     from rawbench.errors import UsageError
 
-    points = codec.rate_points(options)  # type: ignore[attr-defined]
+    points = codec.rate_points(options)
     listed = ", ".join(f"{i} ({point.name})" for i, point in enumerate(points))
     if wanted is None and len(points) == 1:
         return points[0]
@@ -76,4 +79,4 @@ def choose_point(codec: type, options: object, wanted: str | None) -> object:
         if wanted in (point.name, str(number)):
             return point
     what = f"no rate point {wanted!r}" if wanted else "--rate-point is needed"
-    raise UsageError(f"method {codec.name}: {what}; there are {listed}")  # type: ignore[attr-defined]
+    raise UsageError(f"method {codec.name}: {what}; there are {listed}")

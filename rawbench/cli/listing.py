@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -13,18 +14,27 @@ from rawbench.cli.catalogue import catalogue_of
 Describe = Callable[[Any], dict[str, Any]]
 
 
-def listing_group(kind: str, describe: Describe, example: str) -> click.Group:
+def listing_group(
+    kind: str, describe: Describe, example: str, facts: Mapping[str, dict[str, Any]] = MappingProxyType({})
+) -> click.Group:
     """A group with ``list [--json]`` and ``show NAME [--json]``.
 
     Args:
         kind: the catalogue's attribute: ``methods``, ``datasets``, ``metrics``, ``executors``.
         describe: a class -> what ``show`` prints, in order.
         example: a name for the help.
+        facts: further names that no plugin brings, each with what ``show`` prints.
     """
     singular = kind[:-1]
 
     @click.group(name=kind, help=f"List and show {kind}.", epilog=f"Example: rawbench {kind} show {example}")
     def group() -> None: ...
+
+    def _found(name: str) -> dict[str, Any]:
+        registry = getattr(catalogue_of(), kind)
+        entry = registry.entry(name)
+        found = {"name": entry.name, "summary": entry.summary, "plugin": entry.plugin}
+        return found | describe(registry.load(name))
 
     @group.command(
         name="list",
@@ -33,14 +43,15 @@ def listing_group(kind: str, describe: Describe, example: str) -> click.Group:
     )
     @click.option("--json", "as_json", is_flag=True, help="As JSON.")
     def list_command(as_json: bool) -> None:
-        entries = list(getattr(catalogue_of(), kind))
+        registry = getattr(catalogue_of(), kind)
+        rows = [{"name": e.name, "summary": e.summary, "plugin": e.plugin} for e in registry]
+        rows += [{key: fact[key] for key in ("name", "summary", "plugin")} for fact in facts.values()]
         if as_json:
-            rows = [{"name": e.name, "summary": e.summary, "plugin": e.plugin} for e in entries]
             click.echo(json.dumps(rows, indent=2))
             return
-        width = max((len(entry.name) for entry in entries), default=0)
-        for entry in entries:
-            click.echo(f"{entry.name:<{width}}  {entry.summary}  [{entry.plugin}]")
+        width = max((len(row["name"]) for row in rows), default=0)
+        for row in rows:
+            click.echo(f"{row['name']:<{width}}  {row['summary']}  [{row['plugin']}]")
 
     @group.command(
         name="show",
@@ -50,10 +61,7 @@ def listing_group(kind: str, describe: Describe, example: str) -> click.Group:
     @click.argument("name")
     @click.option("--json", "as_json", is_flag=True, help="As JSON.")
     def show_command(name: str, as_json: bool) -> None:
-        registry = getattr(catalogue_of(), kind)
-        entry = registry.entry(name)
-        found = {"name": entry.name, "summary": entry.summary, "plugin": entry.plugin}
-        found |= describe(registry.load(name))
+        found = dict(facts[name]) if name in facts else _found(name)
         click.echo(json.dumps(found, indent=2, default=str) if as_json else _lines(found))
 
     return group

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import inspect
+from dataclasses import asdict
 from typing import Any
 
 from rawbench.cli.listing import listing_group
+from rawbench.rate import RATES
 
 
 def _describe(metric: Any) -> dict[str, Any]:
@@ -19,4 +21,6 @@ def _describe(metric: Any) -> dict[str, Any]:
     }
 
 
-metrics = listing_group("metrics", _describe, "psnr")
+# Rates are read off the file and not off the pixels, but who looks for a column looks here.
+rates = {rate.name: {**asdict(rate), "plugin": "rawbench"} for rate in RATES}
+metrics = listing_group("metrics", _describe, "psnr", rates)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -75,7 +76,7 @@ class BarProgress:
 @contextmanager
 def make_progress() -> Iterator[BarProgress | LineProgress]:
     """The progress that fits the output."""
-    progress = BarProgress() if click.get_text_stream("stdout").isatty() else LineProgress()
+    progress: BarProgress | LineProgress = BarProgress() if sys.stdout.isatty() else LineProgress()
     try:
         yield progress
     finally:

@@ -117,11 +117,12 @@ def _print_plan(plan: Any, folder: Path, device: str) -> None:
 
 def _finish(plan: Any, summary: Any) -> None:
     click.echo(f"{summary.cells} cells ({summary.reused} from before) in {summary.folder}")
-    problems = [f"left out: {problem}" for problem in plan.problems]
-    for line in [*problems, *summary.failed][:20]:
-        click.echo(f"failed: {line}" if line not in problems else line, err=True)
-    if len(summary.failed) > 20:
-        click.echo(f"... and {len(summary.failed) - 20} more", err=True)
-    if problems or summary.failed:
-        click.echo("repeat failed cells with --rerun failed", err=True)
+    for problem in plan.problems:
+        click.echo(f"left out: {problem}", err=True)
+    for message in summary.failed_before[:20]:
+        click.echo(f"failed before: {message}", err=True)
+    failed = len(summary.failed) + len(summary.failed_before)
+    if failed:
+        click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
+    if failed or plan.problems:
         raise click.exceptions.Exit(CELL_FAILED)

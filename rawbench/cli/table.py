@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rawbench.cli.catalogue import split_commas
+from rawbench.store import Store
 
 
 @click.command(
@@ -26,7 +27,6 @@ Examples:
 def table(run: Path, metrics: tuple[str, ...], camera: str | None, form: str | None) -> None:
     """Print a run's rate-distortion table: one row a method and rate point, averaged over images."""
     from rawbench import table as tables
-    from rawbench.store import Store
 
     with Store.open(run) as store:
         chosen = _checked(store, tables.shown_metrics(store, metrics), camera)
@@ -45,7 +45,7 @@ def table(run: Path, metrics: tuple[str, ...], camera: str | None, form: str | N
         click.echo("\n" + "  \n".join(below))
 
 
-def _checked(store, metrics: tuple[str, ...], camera: str | None) -> tuple[str, ...]:  # type: ignore[no-untyped-def]
+def _checked(store: Store, metrics: tuple[str, ...], camera: str | None) -> tuple[str, ...]:
     from rawbench.errors import UsageError
     from rawbench.names import suggest
 

@@ -1,0 +1,94 @@
+"""``rawbench check``."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of, split_commas
+
+CHECK_FAILED = 4
+MARKS = {"pass": "pass", "fail": "FAIL", "opted out": "opted out", "not judged": "not judged"}
+COLOURS = {"pass": "green", "fail": "red", "opted out": "yellow", "not judged": "yellow"}
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench check uniform
+  rawbench check mine:step=4 --plugin my_method.py
+  rawbench check learned --device cuda --only fresh_process,same_everywhere
+  rawbench check uniform --write-golden
+"""
+)
+@click.argument("method", metavar="METHOD[:OPTION=VALUE]...")
+@click.option("--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Where the method is, if it is not installed.")  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute.")  # fmt: skip
+@click.option("--only", multiple=True, callback=split_commas, metavar="CHECK,...", help="Only these checks.")
+@click.option("--golden", type=click.Path(path_type=Path), default=Path("results/golden"), show_default=True,
+              metavar="DIR", help="Golden streams, in a folder for each method.")  # fmt: skip
+@click.option("--write-golden", is_flag=True, help="Check nothing; write the golden streams of the method's format version.")  # fmt: skip
+@click.option("--replace", is_flag=True, help="With --write-golden: overwrite those of an unreleased version.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def check(
+    method: str,
+    plugins: tuple[str, ...],
+    device: str,
+    only: tuple[str, ...],
+    golden: Path,
+    write_golden: bool,
+    replace: bool,
+    as_json: bool,
+) -> None:
+    """Hold a method to the contract: a line for each check, and exit code 4 when one fails.
+
+    The method runs in processes of its own, under limits of time and memory. A check that the method opts out of
+    is told with its reason.
+    """
+    from rawbench.testing import run_checks
+    from rawbench.testing import write_golden as write
+
+    catalogue = _catalogue(plugins)
+    if write_golden:
+        for path in write(method, golden, catalogue, device, replace):
+            click.echo(path)
+        return
+    results = run_checks(method, catalogue, device, only=only, golden=golden, progress=None if as_json else _tell)
+    if as_json:
+        click.echo(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        _print(method, results)
+    if any(result.status == "fail" for result in results):
+        raise click.exceptions.Exit(CHECK_FAILED)
+
+
+def _catalogue(plugins: tuple[str, ...]) -> Any:
+    catalogue = catalogue_of()
+    if not plugins:
+        return catalogue
+    from rawbench.plugins import load_plugins
+
+    told = set(catalogue.warnings)
+    catalogue = load_plugins((*catalogue.extra, *plugins))
+    for warning in catalogue.warnings:
+        if warning not in told:
+            click.echo(f"rawbench: warning: {warning}", err=True)
+    return catalogue
+
+
+def _tell(what: str) -> None:
+    if click.get_text_stream("stderr").isatty():
+        click.echo(f"... {what}", err=True)
+
+
+def _print(method: str, results: list[Any]) -> None:
+    width = max(len(result.name) for result in results)
+    for result in results:
+        mark = click.style(f"{MARKS[result.status]:<10}", fg=COLOURS[result.status])
+        click.echo(f"{mark}  {result.name:<{width}}  {result.sentence}")
+    counts = {status: sum(result.status == status for result in results) for status in MARKS}
+    click.echo(f"{method}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))

@@ -1,0 +1,84 @@
+"""``rawbench table`` and ``rawbench export``: the same numbers in every form."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import math
+
+import pyarrow.parquet as pq
+import pytest
+
+
+@pytest.fixture
+def run(call, tmp_path):
+    call("run", "--methods", "mean", "--dataset", "tiny", "--metrics", "psnr,psnr_pooled", "--out", "run")
+    return tmp_path / "run"
+
+
+def test_forms_agree(call, run):
+    rows = list(csv.DictReader(io.StringIO(call("table", run, "--csv").out)))
+    assert [row["rate point"] for row in rows] == ["bytes=1", "bytes=2"]
+    for form in ("--markdown", "--latex"):
+        out = call("table", run, form).out
+        assert all(row["psnr"] in out and row["bpp"] in out for row in rows)
+        assert "protocol rawbench-1" in out
+    assert all(row["psnr"] in call("table", run).out for row in rows)
+
+
+def test_averages_are_over_images(call, run, tmp_path):
+    call("export", run, "rows.csv")
+    exported = list(csv.DictReader((tmp_path / "rows.csv").open()))
+    values = [float(r["value"]) for r in exported if (r["metric"], r["rate_point"]) == ("psnr", "bytes=2")]
+    pooled = -10 * math.log10(sum(10 ** (-v / 10) for v in values) / len(values))
+    (_, shown) = csv.DictReader(io.StringIO(call("table", run, "--csv", "--metrics", "psnr,psnr_pooled").out))
+    assert float(shown["psnr"]) == pytest.approx(sum(values) / 4, abs=0.005)
+    assert float(shown["psnr_pooled"]) == pytest.approx(pooled, abs=0.005)
+
+
+def test_one_camera(call, run):
+    (row, _) = csv.DictReader(io.StringIO(call("table", run, "--csv", "--camera", "Camera 1").out))
+    assert row["images"] == "2"
+    ended = call("table", run, "--camera", "Camera 7")
+    assert ended.code == 2 and "no camera 'Camera 7'" in ended.err
+
+
+def test_exports_hold_the_same_rows(call, run, tmp_path):
+    for name in ("rows.csv", "rows.parquet", "rows.json"):
+        assert call("export", run, name).code == 0
+    from_csv = list(csv.DictReader((tmp_path / "rows.csv").open()))
+    from_parquet = pq.read_table(tmp_path / "rows.parquet").to_pylist()
+    everything = json.loads((tmp_path / "rows.json").read_text())
+    assert list(from_csv[0]) == ["run", "method", "rate_point", "dataset", "image", "metric", "value", "unit"]
+    assert [{**row, "value": float(row["value"])} for row in from_csv] == from_parquet == everything["rows"]
+    assert {row["metric"] for row in from_csv} >= {"psnr", "bpp", "bytes", "bpp_padded", "bits_estimated"}
+    assert everything["schema_version"] == "1" and len(everything["cells"]) == 8
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("table", "none"), "none holds no run"),
+        (("export", "run", "rows.xlsx"), "rows.xlsx: the suffix must be one of .csv, .parquet, .json"),
+        (("table", "run", "--metrics", "ssim"), "the run has no metric 'ssim'"),
+    ],
+)
+def test_bad_input(call, run, arguments, line):
+    ended = call(*arguments)
+    assert ended.code == 2 and line in ended.err
+
+
+def test_a_file_that_is_no_run(call, tmp_path):
+    (tmp_path / "run.sqlite").write_text("no database")
+    ended = call("table", tmp_path / "run.sqlite")
+    assert ended.code == 2 and "is no rawbench run" in ended.err
+
+
+def test_a_run_of_a_newer_rawbench(call, run):
+    import sqlite3
+
+    with sqlite3.connect(run / "run.sqlite") as db:
+        db.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    ended = call("table", run)
+    assert ended.code == 3 and "schema 99 is newer" in ended.err

@@ -1,0 +1,43 @@
+"""What many tests share: the tiny plugin, and the command line called as a user calls it."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+TINY_PLUGIN = str(Path(__file__).with_name("tiny_plugin.py"))
+
+
+@dataclass
+class Called:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def tiny_plugin() -> str:
+    return TINY_PLUGIN
+
+
+@pytest.fixture
+def call(monkeypatch, capsys, tmp_path):
+    """Run ``rawbench ARGUMENTS`` in an empty folder, with the tiny plugin; returns code, stdout, stderr."""
+    from rawbench.cli import main
+
+    monkeypatch.chdir(tmp_path)
+
+    def run(*arguments: str, plugin: str | None = TINY_PLUGIN) -> Called:
+        head = ["--plugin", plugin] if plugin else []
+        monkeypatch.setattr(sys, "argv", ["rawbench", *head, *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        captured = capsys.readouterr()
+        return Called(ended.value.code or 0, captured.out, captured.err)
+
+    return run
