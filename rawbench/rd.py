@@ -208,7 +208,10 @@ def _extent(low: float, high: float, over_quality: bool) -> float:
 
 
 def _bjontegaard(
-    curves: tuple[list[Point], list[Point]], interpolation: Interpolation, over_quality: bool, overlap: tuple[float, float]
+    curves: tuple[list[Point], list[Point]],
+    interpolation: Interpolation,
+    over_quality: bool,
+    overlap: tuple[float, float],
 ) -> tuple[float, str]:
     """The delta, and why it is worth nothing: empty where it is worth something."""
     # It imports matplotlib, which takes longer than most commands that read a run.

@@ -41,10 +41,11 @@ def matrix_to_srgb(info: SampleInfo) -> np.ndarray | None:
     if info.raw_space == "xyz":
         return np.linalg.inv(SRGB_TO_XYZ)
     values = info.facts.get("xyz_to_camera")
-    if values is None or not np.any(values):
+    if values is None:
         return None
     try:
-        return camera_to_srgb(np.asarray(values, dtype=np.float64).reshape(3, 3))
+        matrix = np.asarray(values, dtype=np.float64).reshape(3, 3)
+        return camera_to_srgb(matrix) if matrix.any() else None
     except (ValueError, np.linalg.LinAlgError):
         raise SampleError(f"image {info.id}: xyz_to_camera is no invertible 3x3 matrix: {values!r}") from None
 
