@@ -12,7 +12,7 @@ from typing import Any
 from rawbench.errors import UsageError
 
 
-def write_atomically(path: Path, content: bytes) -> None:
+def write_atomically(path: Path, content: bytes | memoryview) -> None:
     """Write a file under another name, flush it to disk, and move it into place."""
     partial = path.with_name(f".{path.name}.partial")
     with partial.open("wb") as file:

@@ -43,12 +43,5 @@ def train(
     with torch.random.fork_rng():
         torch.manual_seed(seed_of(config.fit.seed, MODEL, 0))
         task = task_class(config.task)
-    out = Path(out)
-    tables = config.as_json()
-    result = fit(task, config.data, config.fit, out, resume=resume, echo=echo, task_config=tables["task"])
-    if result.finished:
-        minutes, best = result.seconds / 60, result.best["step"]
-        echo(f"{result.step} steps in {minutes:.1f} min; best at step {best}: {result.weights}")
-    else:
-        echo(f"stopped at step {result.step}; --resume goes on from there")
-    return result
+    task_table = config.as_json()["task"]
+    return fit(task, config.data, config.fit, Path(out), resume=resume, echo=echo, task_config=task_table)

@@ -29,7 +29,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rawbench.errors import UsageError
-from rawbench.options import suggest
+from rawbench.names import suggest
 
 Sampling = Literal["4:2:0", "4:4:4"]
 
@@ -60,7 +60,7 @@ class DataConfig(_Table):
     frames: Path = Field(description="folder with manifest.csv, train/ and validation/")
     patch: int = Field(256, ge=16, description="side of a training patch in pixels")
     batch: int = Field(8, ge=1, description="patches a step on each device")
-    renditions: Renditions = Renditions()
+    renditions: Renditions = Field(default_factory=lambda: Renditions.model_validate({}))
     excluded_scenes: tuple[str, ...] = Field((), description="scenes that must not occur in the manifest")
     workers: int = Field(1, ge=0, description="threads that prepare batches ahead; changes no batch")
     validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; else as patch")
@@ -118,7 +118,7 @@ def read_config(path: Path, task_config: type[BaseModel]) -> TrainingConfig:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path}: not a TOML file: {error}") from error
-    models = {"task": task_config, "data": DataConfig, "fit": FitConfig}
+    models: dict[str, type[BaseModel]] = {"task": task_config, "data": DataConfig, "fit": FitConfig}
     for name, table in tables.items():
         if name not in models:
             raise UsageError(f"{path}: unknown table [{name}]; there are [task], [data] and [fit]")

@@ -43,7 +43,7 @@ class Frames:
 
     Raises:
         SampleError: no manifest, another split in it, a frame of an excluded scene, one scene in both splits,
-            a file that the manifest does not list, or a listed frame that is missing or not what it should be.
+            a file that the manifest does not list, or a listed frame that is missing or not as listed.
     """
 
     def __init__(self, folder: Path, split: Split, excluded_scenes: Iterable[str] = ()) -> None:
@@ -86,7 +86,7 @@ class Frames:
         row, frame = self.rows[index], self._frames[index]
         for kind, image in (("raw", frame.raw), ("srgb", frame.srgb)):
             expected = row.get(f"{kind}_sha256")
-            if expected and hashlib.sha256(np.ascontiguousarray(image)).hexdigest() != expected:
+            if expected and hashlib.sha256(image.tobytes()).hexdigest() != expected:
                 raise SampleError(f"{self._path(kind, row)}: is not the frame that the manifest lists")
 
     def _refuse_unlisted(self) -> None:

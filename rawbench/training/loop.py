@@ -438,6 +438,10 @@ class _Run:
             self.export()
         best = {"step": self.best.step, "figures": self.best.figures}
         weights = self.out / WEIGHTS if finished and self.best.model else None
+        if finished:
+            self.echo(f"{self.step} steps in {self.seconds() / 60:.1f} min; best at {self.best.step}: {weights}")
+        else:
+            self.echo(f"stopped at step {self.step}; a resumed run goes on from there")
         return FitResult(self.step, self.seconds(), finished, best, weights)
 
     def close(self) -> None:

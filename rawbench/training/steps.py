@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -73,7 +73,8 @@ class Stepper:
             for optimizer in self._optimizers
         ]
         # With 16-mixed, overflow is part of the game: the gradient scaler skips the step and adapts.
-        if self.config.precision != "16-mixed" and not all(bool(torch.isfinite(norm)) for norm in norms):
+        finite = all(norm is None or bool(torch.isfinite(norm)) for norm in norms)
+        if not finite and self.config.precision != "16-mixed":
             return False
         for optimizer in self._optimizers:
             optimizer.step()
@@ -119,4 +120,4 @@ def any_rank(fabric: Fabric, flag: bool) -> bool:
     if fabric.world_size == 1:
         return flag
     flags = torch.tensor(float(flag), device=fabric.device)
-    return bool(fabric.all_reduce(flags, reduce_op="sum") > 0)
+    return bool(cast(torch.Tensor, fabric.all_reduce(flags, reduce_op="sum")) > 0)

@@ -37,10 +37,10 @@ class Task(Protocol):
     2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation.
        ``frames`` is the training split (`rawbench.training.frames.Frames`): ``len(frames)``,
        ``frames[i].raw`` uint16 (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3).
-    3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False`` keeps
-       its learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
-    4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` in training mode. A task that
-       anneals something may remember ``progress``.
+    3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False``
+       keeps its learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
+    4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` in training mode. A task may
+       remember ``progress``, to anneal something.
     5. Now and then: ``validate(batch)`` for each of a fixed list of validation batches, in evaluation mode,
        without gradients. The scalars are averaged over the batches.
     6. ``export(path, provenance)`` with the best weights in ``self.model``, a copy of the one that trains.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, cast
 
 import torch
 from lightning_fabric import Fabric
@@ -72,4 +72,5 @@ class Validator:
         names = self.fabric.broadcast(list(sums))  # another rank may have had no batch at all
         nothing = torch.zeros((), dtype=torch.float64)
         own = torch.stack([sums.get(name, nothing) for name in names]).to(self.fabric.device)
-        return dict(zip(names, self.fabric.all_reduce(own, reduce_op="sum").cpu(), strict=True))
+        everywhere = cast(torch.Tensor, self.fabric.all_reduce(own, reduce_op="sum"))
+        return dict(zip(names, everywhere.cpu(), strict=True))
