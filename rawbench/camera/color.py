@@ -36,9 +36,7 @@ _BRADFORD = np.array(
 def srgb_encode(linear: np.ndarray) -> np.ndarray:
     """Linear light in [0, 1] to sRGB values in [0, 1] (any shape, float)."""
     linear = np.asarray(linear)
-    return np.where(
-        linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055
-    )
+    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 0.0031308) ** (1 / 2.4) - 0.055)
 
 
 def srgb_decode(value: np.ndarray) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import io
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 import tifffile
 
 from rawbench.camera.simulate import CFA_ORDERS, CfaImage
+from rawbench.files import write_atomically
 
 SIMULATED_SOFTWARE = "rawbench simulated camera"
 REAL_SOFTWARE = "rawbench"
@@ -28,24 +29,28 @@ def write_cfa_dng(path: Path, image: CfaImage) -> None:
     Args:
         path: file to write; an older one is replaced when the new one is complete.
         image: the frame.
+
+    Raises:
+        RawbenchError: the file cannot be written.
     """
-    path = Path(path)
-    partial = path.with_name(f".{path.name}.partial")
-    try:
-        tifffile.imwrite(
-            partial,
-            image.mosaic,
-            photometric=_CFA_PHOTOMETRIC,
-            compression=None,
-            metadata=None,
-            software=SIMULATED_SOFTWARE if image.simulated else REAL_SOFTWARE,
-            description=image.description or None,
-            byteorder="<",
-            extratags=_tags(image),
-        )
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)
+    write_atomically(Path(path), cfa_dng_bytes(image))
+
+
+def cfa_dng_bytes(image: CfaImage) -> bytes:
+    """The file of :func:`write_cfa_dng`."""
+    buffer = io.BytesIO()
+    tifffile.imwrite(
+        buffer,
+        image.mosaic,
+        photometric=_CFA_PHOTOMETRIC,
+        compression=None,
+        metadata=None,
+        software=SIMULATED_SOFTWARE if image.simulated else REAL_SOFTWARE,
+        description=image.description or None,
+        byteorder="<",
+        extratags=_tags(image),
+    )
+    return buffer.getvalue()
 
 
 def _tags(image: CfaImage) -> list[tuple]:

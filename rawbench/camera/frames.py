@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,6 +24,15 @@ from rawbench.errors import UsageError
 # Two files of one panorama in other formats correlate above 0.99; different panoramas, like places and hours
 # of the day among them, stay below 0.65 once each row's mean is removed.
 SAME_SCENE_CORRELATION = 0.75
+
+# Scenes set aside for validation: a hall, a hill, a mountain, a forest and a town.
+VALIDATION_SCENES = (
+    "empty_warehouse_01_1k.hdr",
+    "hilly_terrain_01_1k.hdr",
+    "immenstadter_horn_1k.hdr",
+    "rainforest_trail_1k.hdr",
+    "venice.hdr",
+)
 
 MANIFEST_COLUMNS = (
     "frame", "split", "scene", "camera", "iso", "bits", "cfa", "clipped", "exposure_ev", "kelvin",
@@ -87,8 +96,9 @@ def simulate_training_frames(
     size: tuple[int, int] = (384, 512),
     seed: int = 0,
     exclude: Path | None = None,
+    leave_out: Mapping[str, str] | None = None,
     validation_count: int = 0,
-    validation_scenes: int = 5,
+    validation_scenes: Collection[str] = VALIDATION_SCENES,
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them.
 
@@ -104,22 +114,25 @@ def simulate_training_frames(
         seed: of views, cameras, settings and noise.
         exclude: folder of scenes that are used for testing; the same scenes are left out, and the manifest
             says so.
+        leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
-        validation_scenes: scenes set aside for them.
+        validation_scenes: names of the scene files that are set aside for validation.
 
     Returns:
         The manifest's path.
 
     Raises:
-        UsageError: too few scenes are left.
+        UsageError: a split that should have frames has no scene.
         SampleError: a scene cannot be read.
     """
-    scenes, excluded = _usable_scenes(Path(scenes_dir), exclude)
-    held_out = validation_scenes if validation_count else 0
-    if len(scenes) <= held_out:
-        raise UsageError(f"{scenes_dir}: {len(scenes)} usable scenes are too few")
-    order = [scenes[i] for i in np.random.default_rng([seed, 0]).permutation(len(scenes))]
-    splits = {"train": (order[held_out:], count), "validation": (order[:held_out], validation_count)}
+    scenes, excluded = _usable_scenes(Path(scenes_dir), exclude, leave_out or {})
+    splits = {
+        "train": ([path for path in scenes if path.name not in validation_scenes], count),
+        "validation": ([path for path in scenes if path.name in validation_scenes], validation_count),
+    }
+    for split, (members, frames) in splits.items():
+        if frames and not members:
+            raise UsageError(f"{scenes_dir}: holds no usable scene for {split}")
     manifest = Path(out_dir) / "manifest.csv"
     Path(out_dir).mkdir(parents=True, exist_ok=True)
     with manifest.open("w", newline="", encoding="utf-8") as file:
@@ -128,24 +141,22 @@ def simulate_training_frames(
         for path, note in excluded:
             writer.writerow({"split": "excluded", "scene": path.name, "note": note})
         for stream, (split, (members, frames)) in enumerate(splits.items(), start=1):
-            for row in _write_split(sorted(members), Path(out_dir) / split, frames, size, [seed, stream]):
+            for row in _write_split(members, Path(out_dir) / split, frames, size, [seed, stream]):
                 writer.writerow({"split": split, **row})
                 file.flush()
     return manifest
 
 
-def _usable_scenes(folder: Path, exclude: Path | None) -> tuple[list[Path], list[tuple[Path, str]]]:
+def _usable_scenes(
+    folder: Path, exclude: Path | None, leave_out: Mapping[str, str]
+) -> tuple[list[Path], list[tuple[Path, str]]]:
     scenes = list_scenes(folder)
-    if exclude is None:
-        return scenes, []
-    closest = scenes_in_common(scenes, list_scenes(exclude))
-    excluded = [
-        (path, f"same scene as {match.name}: correlation {value:.3f}")
-        for path, (match, value) in closest.items()
-        if value >= SAME_SCENE_CORRELATION
-    ]
-    refused = {path for path, _ in excluded}
-    return [path for path in scenes if path not in refused], excluded
+    excluded = {path: leave_out[path.name] for path in scenes if path.name in leave_out}
+    closest = scenes_in_common(scenes, list_scenes(exclude)) if exclude else {}
+    for path, (match, value) in closest.items():
+        if value >= SAME_SCENE_CORRELATION:
+            excluded[path] = f"same scene as {match.name}: correlation {value:.3f}"
+    return [path for path in scenes if path not in excluded], list(excluded.items())
 
 
 def _write_split(
@@ -197,9 +208,7 @@ def simulate_frame(
     return facts, file
 
 
-def _random_view(
-    scene: np.ndarray, size: tuple[int, int], rng: np.random.Generator
-) -> tuple[View, np.ndarray]:
+def _random_view(scene: np.ndarray, size: tuple[int, int], rng: np.random.Generator) -> tuple[View, np.ndarray]:
     """A view near the horizon that shows something: directions of plain sky or wall are drawn again."""
     for _ in range(8):
         if is_panorama(scene):

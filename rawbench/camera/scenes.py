@@ -13,6 +13,9 @@ from rawbench.errors import SampleError
 
 SCENE_SUFFIXES = (".hdr", ".exr")
 
+# A pixel darker than this share of its neighbourhood is an artefact, not a detail.
+HOLE_DEPTH = 0.04
+
 # Rows and columns copied around a panorama so that cubic splines see no edge.
 _MARGIN = 8
 
@@ -35,7 +38,8 @@ def list_scenes(folder: Path) -> list[Path]:
 def read_scene(path: Path) -> np.ndarray:
     """Read one scene as linear sRGB light.
 
-    Values below zero (compression leaves small ones) become zero.
+    Values below zero (compression leaves small ones) and the black holes that sharpening digs beside lamps are
+    healed.
 
     Returns:
         float32 (H, W, 3), non-negative, in the file's own unit.
@@ -52,7 +56,18 @@ def read_scene(path: Path) -> np.ndarray:
     scene = _read_radiance(path) if suffix == ".hdr" else _read_openexr(path)
     if not np.isfinite(scene).all():
         raise SampleError(f"{path}: holds values that are not finite")
-    return np.ascontiguousarray(np.maximum(scene, 0), dtype=np.float32)
+    return heal_holes(np.maximum(scene, 0).astype(np.float32))
+
+
+def heal_holes(scene: np.ndarray) -> np.ndarray:
+    """Replace pixels with a channel far below its neighbourhood by the neighbourhood's median (5x5).
+
+    Panoramas that were sharpened when they were scaled down, or lossily compressed, go to zero and below right
+    beside the sun and lamps, where no camera would see black.
+    """
+    median = np.stack([ndimage.median_filter(scene[..., c], size=5, mode="nearest") for c in range(3)], axis=2)
+    holes = (scene < HOLE_DEPTH * median).any(axis=2)
+    return np.where(holes[..., None], median, scene)
 
 
 def _read_radiance(path: Path) -> np.ndarray:
@@ -88,9 +103,7 @@ def is_panorama(scene: np.ndarray) -> bool:
     return scene.shape[1] == 2 * scene.shape[0]
 
 
-def scene_view(
-    scene: np.ndarray, yaw: float, pitch: float, fov: float, height: int, width: int
-) -> np.ndarray:
+def scene_view(scene: np.ndarray, yaw: float, pitch: float, fov: float, height: int, width: int) -> np.ndarray:
     """A photograph-shaped view: of a panorama in a direction, of a flat picture its part.
 
     For a flat picture ``fov`` is the crop's side in percent of the largest one that fits, ``yaw`` (-180 to
@@ -101,9 +114,7 @@ def scene_view(
     return picture_view(scene, yaw / 360 + 0.5, 0.5 - pitch / 180, min(fov / 100, 1.0), height, width)
 
 
-def panorama_view(
-    panorama: np.ndarray, yaw: float, pitch: float, fov: float, height: int, width: int
-) -> np.ndarray:
+def panorama_view(panorama: np.ndarray, yaw: float, pitch: float, fov: float, height: int, width: int) -> np.ndarray:
     """A perspective view of an equirectangular panorama.
 
     Twice as many points as pixels are taken each way, by cubic splines of the logarithm (a sun 10,000 times
@@ -145,9 +156,7 @@ def panorama_coordinates(
     return rows, columns
 
 
-def picture_view(
-    picture: np.ndarray, right: float, down: float, share: float, height: int, width: int
-) -> np.ndarray:
+def picture_view(picture: np.ndarray, right: float, down: float, share: float, height: int, width: int) -> np.ndarray:
     """A crop of a flat picture, resampled to (height, width).
 
     Args:

@@ -123,7 +123,9 @@ def add_noise(signal: np.ndarray, iso: int, rng: np.random.Generator) -> np.ndar
     """
     gain = iso / BASE_ISO
     well = FULL_WELL_ELECTRONS / gain
-    electrons = rng.poisson(np.maximum(signal, 0) * well).astype(np.float64)
+    # Whole 256ths of an electron: a last bit that differs between processors must not change a draw.
+    expected = np.rint(np.maximum(signal, 0) * well * 256) / 256
+    electrons = rng.poisson(expected).astype(np.float64)
     read_noise = np.hypot(READ_NOISE_ELECTRONS, CONVERTER_NOISE_ELECTRONS / gain)
     return (electrons + rng.normal(0.0, read_noise, signal.shape)) / well
 
