@@ -5,125 +5,69 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from functools import partial
 
+from rawbench.aggregate import Group, group_by_camera, join_rows, macro_average
 from rawbench.store import Store
 
-Place = tuple[str, str, str]
+TEXT_COLUMNS = ("dataset", "camera", "method", "rate point")
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
+ALL = "all images"
 
 
-@dataclass(frozen=True)
-class Line:
-    """One row of a table.
-
-    Attributes:
-        dataset: its label.
-        method: its label.
-        rate_point: its name.
-        images: how many are averaged.
-        failed: how many have no result.
-        values: metric -> mean over the images whose value is finite (nan where there is none).
-        exact: images whose PSNR is infinite; they are in no mean of PSNR.
-    """
-
-    dataset: str
-    method: str
-    rate_point: str
-    images: int
-    failed: int
-    values: dict[str, float]
-    exact: int
-
-
-def summarise(store: Store, metrics: Sequence[str], camera: str | None = None) -> list[Line]:
+def summarise(store: Store, camera: str | None = None, by_camera: bool = False) -> list[Group]:
     """Average a run's rows over images.
 
     Args:
         store: the run.
-        metrics: which metrics, besides the rates.
         camera: only images of this camera.
+        by_camera: a group for each camera, and their macro-average, in place of one over all images.
     """
-    aggregates = {row["metric"]: row["aggregate"] for row in store.table("metrics")}
-    cameras = {(row["dataset"], row["image"]): row["camera"] for row in store.table("images")}
-    values: dict[Place, dict[str, list[float]]] = {}
-    for row in store.rows():
-        if camera is None or cameras[row["dataset"], row["image"]] == camera:
-            place = (row["dataset"], row["method"], row["rate_point"])
-            if row["value"] is not None:
-                values.setdefault(place, {}).setdefault(row["metric"], []).append(row["value"])
-    failed: dict[Place, int] = {}
-    order: dict[Place, tuple[Any, ...]] = {}
-    for cell in store.cells():
-        if camera is None or cameras[cell["dataset"], cell["image"]] == camera:
-            place = (cell["dataset"], cell["method"], cell["rate_point"])
-            order[place] = (cell["dataset"], cell["method"], cell["rate_order"])
-            failed[place] = failed.get(place, 0) + (cell["status"] != "ok")
-    return [
-        _line(place, values.get(place, {}), failed[place], metrics, aggregates)
-        for place in sorted(order, key=lambda place: order[place])
-    ]
+    rules = {row["metric"]: row["aggregate"] for row in store.table("metrics")}
+    rows = join_rows(store.cells(), store.table("images"), store.rows())
+    rows = [row for row in rows if camera in (None, row.camera)]
+    if by_camera:
+        groups = group_by_camera(rows, rules)
+        return [*groups, *macro_average(groups, rules)]
+    return group_by_camera([replace(row, camera=camera or ALL) for row in rows], rules)
 
 
-def _line(
-    place: Place,
-    values: dict[str, list[float]],
-    failed: int,
-    metrics: Sequence[str],
-    aggregates: dict[str, str],
-) -> Line:
-    means = {name: pool(values.get(name, []), aggregates.get(name, "mean")) for name in (*RATES, *metrics)}
-    exact = sum(math.isinf(v) for v in values.get("psnr", []))
-    dataset, method, rate_point = place
-    return Line(dataset, method, rate_point, len(values.get("bpp", [])), failed, means, exact)
-
-
-def pool(values: Iterable[float], aggregate: str) -> float:
-    """The mean of the finite values; for ``mse``, the PSNR of the mean of the squared errors.
-
-    Returns nan for no values, and inf where every image is exact.
-    """
-    values = list(values)
-    if not values:
-        return math.nan
-    if aggregate == "mse":
-        mean = sum(10 ** (-v / 10) for v in values) / len(values)
-        return -10 * math.log10(mean) if mean > 0 else math.inf
-    finite = [v for v in values if math.isfinite(v)]
-    return sum(finite) / len(finite) if finite else math.inf
-
-
-def table_cells(lines: Sequence[Line], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+def table_cells(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Headings and formatted cells, the same for every output."""
-    several = len({line.dataset for line in lines}) > 1
-    any_failed = any(line.failed for line in lines)
-    any_exact = any(line.exact for line in lines)
-    head = ["dataset"] * several + ["method", "rate point", "images"]
-    head += ["failed"] * any_failed + ["bytes/image", "bpp", *metrics] + ["exact"] * any_exact
-    body = []
-    for line in lines:
-        row = [line.dataset] * several + [line.method, line.rate_point, str(line.images)]
-        row += [str(line.failed or "")] * any_failed
-        row += [_number("bytes", line.values["bytes"]), _number("bpp", line.values["bpp"])]
-        row += [_number(name, line.values[name]) for name in metrics]
-        row += [str(line.exact or "")] * any_exact
-        body.append(row)
-    return head, body
+    columns: dict[str, Callable[[Group], str]] = {}
+    if len({group.dataset for group in groups}) > 1:
+        columns["dataset"] = lambda group: group.dataset
+    if len({group.camera for group in groups}) > 1:
+        columns["camera"] = lambda group: group.camera
+    columns |= {"method": lambda group: group.method, "rate point": lambda group: group.rate_point}
+    columns["images"] = lambda group: str(group.images - group.failed)
+    if any(group.failed for group in groups):
+        columns["failed"] = lambda group: str(group.failed or "")
+    for title, name in {"bytes/image": "bytes", "bpp": "bpp", **{name: name for name in metrics}}.items():
+        columns[title] = partial(_value, name)
+    if any(_exact(group) for group in groups):
+        columns["exact"] = lambda group: str(_exact(group) or "")
+    return list(columns), [[show(group) for show in columns.values()] for group in groups]
 
 
-def _number(name: str, value: float) -> str:
-    if math.isnan(value):
+def _exact(group: Group) -> int:
+    return max((mean.exact for mean in group.means.values()), default=0)
+
+
+def _value(name: str, group: Group) -> str:
+    mean = group.means.get(name)
+    if mean is None or math.isnan(mean.value):
         return "-"
-    if math.isinf(value):
-        return "exact"
+    if math.isinf(mean.value):
+        return "exact" if mean.exact == mean.count else "inf"
     if name == "bytes":
-        return f"{value:.0f}"
-    if name.startswith("psnr"):
-        return f"{value:.2f}"
-    return f"{value:.4g}" if name in ("mae", "relative_error") else f"{value:.4f}"
+        return f"{mean.value:.0f}"
+    if name.startswith(("psnr", "ciede")):
+        return f"{mean.value:.2f}"
+    return f"{mean.value:.4g}" if name in ("mae", "relative_error") else f"{mean.value:.4f}"
 
 
 def shown_metrics(store: Store, wanted: Sequence[str]) -> tuple[str, ...]:
@@ -141,23 +85,20 @@ def notes(store: Store) -> list[str]:
     lines = [f"protocol {store.meta()['protocol']}"]
     if simulated:
         lines.append(f"{simulated} of {len(images)} images are of a simulated camera")
-    if any(line["status"] == "ok" and line["bpp"] is None for line in store.cells()):
-        lines.append("some cells have no rate")
-    lines.append("averages are over images; 'exact' counts images without any error, which no mean of PSNR holds")
+    lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     return lines
 
 
-def print_table(store: Store, metrics: Sequence[str], camera: str | None = None) -> None:
+def print_table(store: Store, groups: Sequence[Group], metrics: Sequence[str]) -> None:
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
     from rich.console import Console
     from rich.table import Table
 
-    head, body = table_cells(summarise(store, metrics, camera), metrics)
+    head, body = table_cells(groups, metrics)
     below = notes(store)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    text_columns = {"dataset", "method", "rate point"}
     for title in head:
-        table.add_column(title, justify="left" if title in text_columns else "right", no_wrap=True)
+        table.add_column(title, justify="left" if title in TEXT_COLUMNS else "right", no_wrap=True)
     previous = None
     method_column = head.index("method")
     for row in body:
@@ -175,13 +116,13 @@ def print_table(store: Store, metrics: Sequence[str], camera: str | None = None)
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A GitHub table."""
-    rule = ["---" if title in ("dataset", "method", "rate point") else "---:" for title in head]
+    rule = ["---" if title in TEXT_COLUMNS else "---:" for title in head]
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
 
 
 def latex(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     """A booktabs tabular."""
-    columns = "".join("l" if title in ("dataset", "method", "rate point") else "r" for title in head)
+    columns = "".join("l" if title in TEXT_COLUMNS else "r" for title in head)
     escaped = [[cell.replace("_", r"\_").replace("%", r"\%") for cell in row] for row in [head, *body]]
     lines = [" & ".join(row) + r" \\" for row in escaped]
     return "\n".join(

@@ -26,12 +26,15 @@ Examples:
 """
 )
 @click.argument("method", metavar="METHOD[:OPTION=VALUE]...")
-@click.option("--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE", help="Where the method is, if it is not installed.")  # fmt: skip
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True, help="Where to compute.")  # fmt: skip
+@click.option("--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE",
+              help="Where the method is, if it is not installed.")  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+              help="Where to compute.")  # fmt: skip
 @click.option("--only", multiple=True, callback=split_commas, metavar="CHECK,...", help="Only these checks.")
 @click.option("--golden", type=click.Path(path_type=Path), default=Path("results/golden"), show_default=True,
               metavar="DIR", help="Golden streams, in a folder for each method.")  # fmt: skip
-@click.option("--write-golden", is_flag=True, help="Check nothing; write the golden streams of the method's format version.")  # fmt: skip
+@click.option("--write-golden", is_flag=True,
+              help="Write the golden streams of the method's format version, if it passes what they need.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --write-golden: overwrite those of an unreleased version.")
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def check(
@@ -49,8 +52,8 @@ def check(
     The method runs in processes of its own, under limits of time and memory. A check that the method opts out of
     is told with its reason.
     """
-    from rawbench.testing import run_checks
-    from rawbench.testing import write_golden as write
+    from rawbench.testing.checks import run_checks
+    from rawbench.testing.golden import write_golden as write
 
     catalogue = _catalogue(plugins)
     if write_golden:

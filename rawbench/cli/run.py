@@ -69,7 +69,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         return
     from rawbench.cli.progress import make_progress
     from rawbench.store import Store
-    from rawbench.table import print_table, shown_metrics
+    from rawbench.table import print_table, shown_metrics, summarise
 
     command = " ".join(["rawbench", *sys.argv[1:]])
     with make_progress() as progress:
@@ -85,7 +85,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         time_run(plan, catalogue, folder, device)
     click.echo()
     with Store.open(folder) as store:
-        print_table(store, shown_metrics(store, settings.metrics))
+        print_table(store, summarise(store), shown_metrics(store, settings.metrics))
     _finish(plan, summary)
 
 

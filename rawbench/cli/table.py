@@ -21,19 +21,21 @@ Examples:
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
 @click.option("--camera", metavar="NAME", help="Only images of this camera.")
+@click.option("--by-camera", is_flag=True, help="A row for each camera, and their macro-average.")
 @click.option("--markdown", "form", flag_value="markdown", help="As a Markdown table.")
 @click.option("--csv", "form", flag_value="csv", help="As comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="As a LaTeX booktabs tabular.")
-def table(run: Path, metrics: tuple[str, ...], camera: str | None, form: str | None) -> None:
+def table(run: Path, metrics: tuple[str, ...], camera: str | None, by_camera: bool, form: str | None) -> None:
     """Print a run's rate-distortion table: one row a method and rate point, averaged over images."""
     from rawbench import table as tables
 
     with Store.open(run) as store:
         chosen = _checked(store, tables.shown_metrics(store, metrics), camera)
+        groups = tables.summarise(store, camera, by_camera)
         if form is None:
-            tables.print_table(store, chosen, camera)
+            tables.print_table(store, groups, chosen)
             return
-        head, body = tables.table_cells(tables.summarise(store, chosen, camera), chosen)
+        head, body = tables.table_cells(groups, chosen)
         below = tables.notes(store)
     if form == "csv":
         click.echo(tables.as_csv(head, body))
