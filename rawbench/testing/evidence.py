@@ -1,0 +1,194 @@
+"""Gathering what the checks judge: a few processes, each of which does the work of many checks.
+
+========== ============ ==============================================================================
+process    surroundings what happens in it
+========== ============ ==============================================================================
+encode     usual        every image is encoded, and decoded again by new instances in the same process
+again      other        some images are encoded again
+decode     usual        files are decoded; the raw images are on no disk and in no memory by then
+elsewhere  other        some files are decoded with other threads, vector width, hash seed and clock
+damage     usual        damaged files and payloads, under a limit of time and memory
+golden     usual        streams that earlier versions wrote are decoded
+========== ============ ==============================================================================
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+import numpy as np
+
+from rawbench.testing.processes import Launcher
+from rawbench.testing.scenes import Image, kit_images
+from rawbench.testing.subject import Subject
+
+PROCESSES = ("encode", "again", "decode", "elsewhere", "damage", "golden")
+DAY_SECONDS = 86400.0
+PAIR = ("pair-a", "pair-b")
+ELSEWHERE = ("scene-a", "17x33", *PAIR)
+
+# Which rate points an image is encoded at: all of them, the middle one, or the first and the last.
+WANTED = {"natural": "all", "medium": "middle"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How long a step may take.
+
+    Attributes:
+        step_seconds: setup, encode or decode of one image.
+        damaged_seconds: decoding a damaged stream; ten times the honest decode, where that is longer.
+    """
+
+    step_seconds: float = 300.0
+    damaged_seconds: float = 10.0
+
+
+@dataclass
+class Evidence:
+    """All records, and the arrays and files that belong to them."""
+
+    device: str
+    images: dict[str, Image]
+    records: list[dict[str, Any]] = field(default_factory=list)
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+    streams: dict[tuple[str, int], bytes] = field(default_factory=dict)
+    golden: dict[str, np.ndarray] = field(default_factory=dict)
+    damaged_seconds: float = 0.0
+
+    def of(self, process: str, *actions: str, **about: Any) -> Iterator[dict[str, Any]]:
+        """The records of a process, in order, of some actions and with some values."""
+        for record in self.records:
+            if (
+                record["process"] == process
+                and (not actions or record["action"] in actions)
+                and all(record.get(key) == value for key, value in about.items())
+            ):
+                yield record
+
+    def one(self, process: str, action: str, **about: Any) -> dict[str, Any] | None:
+        """The first such record that ended well, or None."""
+        return next((r for r in self.of(process, action, **about) if "error" not in r), None)
+
+    @property
+    def described(self) -> dict[str, Any] | None:
+        """What the method says of itself."""
+        return self.one("encode", "describe")
+
+    def array(self, record: dict[str, Any]) -> np.ndarray | None:
+        """What decode returned, float64, or None where it was no array."""
+        return self.arrays.get(f"{record['process']}/{record.get('array')}")
+
+    def images_of(self, *kinds: str) -> list[str]:
+        return [image.name for image in self.images.values() if image.kind in kinds]
+
+
+def gather(
+    subject: Subject,
+    device: str,
+    processes: Collection[str],
+    launcher: Launcher,
+    limits: Limits,
+    golden: dict[str, tuple[bytes, np.ndarray]],
+    progress: Callable[[str], None],
+) -> Evidence:
+    """Run the processes that are asked for, and always ``encode``.
+
+    Args:
+        subject: the method.
+        device: ``cpu`` or ``cuda``.
+        processes: names out of ``PROCESSES``.
+        launcher: starts them.
+        limits: of time.
+        golden: name -> (file, sRGB), from ``rawbench.testing.golden``.
+        progress: told what happens now.
+    """
+    images = {image.name: image for image in kit_images()}
+    evidence = Evidence(device, images)
+    run = _Runner(evidence, subject, launcher, limits)
+    progress("encoding")
+    run("encode", "usual", _encode_job(images), images=images.values())
+    if evidence.described is None:
+        return evidence
+    if "again" in processes:
+        progress("encoding in another process")
+        again = [images["scene-a"], images["17x33"]]
+        run("again", "other", {"act": "encode_again", "again": [image.name for image in again]}, images=again)
+    pixels = {key: images[key[0]].srgb for key in evidence.streams}
+    if "decode" in processes:
+        progress("decoding in a fresh process")
+        files = {key: (data, pixels[key]) for key, data in evidence.streams.items()}
+        run("decode", "usual", {"act": "decode"}, files=files)
+    if "elsewhere" in processes:
+        progress("decoding in other surroundings")
+        files = {k: (data, pixels[k]) for k, data in evidence.streams.items() if k[0] in ELSEWHERE}
+        where = "cpu" if "cpu" in evidence.described["devices"] else device
+        run("elsewhere", "other", {"act": "decode", "device": where}, files=files)
+    if "damage" in processes:
+        progress("decoding damaged streams")
+        files = {k: (data, pixels[k]) for k, data in evidence.streams.items() if k[0] == PAIR[0]}
+        honest = [r["seconds"] for name in PAIR for r in evidence.of("encode", "decode_here", image=name)]
+        evidence.damaged_seconds = max(limits.damaged_seconds, 10 * max(honest, default=0.0))
+        job = {"act": "damage", "pair": PAIR, "wrong_size": "17x33"}
+        run("damage", "usual", job, images=[images[name] for name in (*PAIR, "17x33")], files=files)
+    if "golden" in processes and golden:
+        progress("decoding golden streams")
+        run("golden", "usual", {"act": "decode"}, files={(name, 0): pair for name, pair in golden.items()})
+    return evidence
+
+
+def _encode_job(images: dict[str, Image]) -> dict[str, Any]:
+    wanted = {image.name: WANTED.get(image.kind, "ends") for image in images.values()}
+    return {"act": "encode", "wanted": wanted, "pair": PAIR}
+
+
+@dataclass
+class _Runner:
+    """Runs one process, takes its records, arrays and streams over, and removes its folder."""
+
+    evidence: Evidence
+    subject: Subject
+    launcher: Launcher
+    limits: Limits
+
+    def __call__(
+        self,
+        process: str,
+        surroundings: str,
+        job: dict[str, Any],
+        images: Any = (),
+        files: dict[tuple[str, int], tuple[bytes, np.ndarray]] | None = None,
+    ) -> None:
+        folder = self.launcher.folder(process)
+        evidence = self.evidence
+        whole = {
+            "subject": asdict(self.subject),
+            "device": evidence.device,
+            "seed": 100 + PROCESSES.index(process),
+            "clock_offset_seconds": 400 * DAY_SECONDS if surroundings == "other" else 0.0,
+            "files": [{"file": f"{image}-{point}", "image": image, "point": point} for image, point in files or {}],
+            **job,
+        }
+        if images:
+            whole["images"] = str(folder / "images.npz")
+            arrays = {f"raw/{i.name}": i.raw for i in images} | {f"srgb/{i.name}": i.srgb for i in images}
+            np.savez(whole["images"], **arrays)
+        for (image, point), (data, srgb) in (files or {}).items():
+            (folder / "work" / f"{image}-{point}.rbs").write_bytes(data)
+            np.save(folder / "work" / f"{image}-{point}.npy", srgb)
+        damaged = evidence.damaged_seconds or self.limits.damaged_seconds
+        seconds = {
+            "": self.limits.step_seconds,
+            **dict.fromkeys(("damaged_file", "foreign_file", "damaged_payload"), damaged),
+        }
+        for record in self.launcher.run(folder, whole, surroundings, seconds):
+            evidence.records.append({"process": process, **record})
+        for path in (folder / "out").glob("*.npy"):
+            evidence.arrays[f"{process}/{path.name}"] = np.load(path, allow_pickle=False)
+        for path in sorted((folder / "out").glob("*.rbs")):
+            name, _, number = path.stem.rpartition("-")
+            evidence.streams[name, int(number)] = path.read_bytes()
+        shutil.rmtree(folder)

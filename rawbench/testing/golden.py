@@ -1,0 +1,90 @@
+"""Golden streams: files that an earlier version wrote, and that every later version must read.
+
+In ``results/golden/METHOD/``: ``vN-IMAGE-qP.rbs`` is a stream of format version N at rate point P, and the ``.npz``
+of that name holds ``srgb``, uint8 (3, H, W), and ``raw``, float32 (3, H, W), what it decoded to when it was written.
+They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after.
+"""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import numpy as np
+
+from rawbench.errors import RawbenchError
+from rawbench.files import write_atomically
+from rawbench.plugins import Catalogue
+from rawbench.testing.evidence import PAIR, Evidence
+from rawbench.testing.processes import Launcher
+
+IMAGES = (PAIR[0], "17x33")
+NEEDED = ("declaration", "runs", "shape", "dtype", "finite", "range", "odd_sizes", "fresh_process")
+
+
+def read_golden(folder: Path) -> dict[str, tuple[bytes, np.ndarray, np.ndarray]]:
+    """Every golden stream of a method: name -> (file, sRGB, raw).
+
+    Raises:
+        RawbenchError: a stream without its ``.npz``, or one that cannot be read.
+    """
+    found = {}
+    for path in sorted(folder.glob("v*.rbs")):
+        try:
+            with np.load(path.with_suffix(".npz"), allow_pickle=False) as file:
+                found[path.stem] = (path.read_bytes(), file["srgb"], file["raw"])
+        except (OSError, ValueError, KeyError) as error:
+            raise RawbenchError(f"golden stream {path}: {error}") from error
+    return found
+
+
+def write_golden(
+    method: str | type,
+    out: Path,
+    catalogue: Catalogue | None = None,
+    device: str = "cpu",
+    replace: bool = False,
+    launcher: Launcher | None = None,
+) -> list[Path]:
+    """Write the golden streams of a method's present format version, below ``out/METHOD``.
+
+    Args:
+        method: a registered method or a class. Options would bind the format to them: give none.
+        out: the folder of all methods.
+        catalogue: the plugins; None loads them.
+        device: ``cpu`` or ``cuda``.
+        replace: overwrite what is there. Only before a version is released.
+        launcher: one to share; None starts and ends its own.
+
+    Raises:
+        RawbenchError: the method fails the checks that a stream must pass to be kept, or files are in the way.
+    """
+    from rawbench.testing.checks import examine
+
+    results, evidence = examine(method, catalogue, device, NEEDED, launcher=launcher)
+    failed = [f"{result.name}: {result.sentence}" for result in results if result.status == "fail"]
+    if failed or evidence.described is None:
+        raise RawbenchError(f"no golden streams of {method}: {'; '.join(failed)}")
+    described = evidence.described
+    folder = out / described["name"]
+    prefix = f"v{described['format_version']}"
+    if not replace and list(folder.glob(f"{prefix}-*.rbs")):
+        raise RawbenchError(f"{folder} has golden streams of format version {prefix[1:]} already")
+    folder.mkdir(parents=True, exist_ok=True)
+    if replace:
+        for path in folder.glob(f"{prefix}-*"):
+            path.unlink()
+    return [path for key in evidence.streams for path in _write_one(evidence, folder, prefix, *key)]
+
+
+def _write_one(evidence: Evidence, folder: Path, prefix: str, image: str, point: int) -> list[Path]:
+    record = evidence.one("decode", "decode", image=image, point=point)
+    raw = evidence.array(record) if record else None
+    if image not in IMAGES or raw is None:
+        return []
+    stream = folder / f"{prefix}-{image}-q{point}.rbs"
+    arrays = io.BytesIO()
+    np.savez_compressed(arrays, srgb=evidence.images[image].srgb, raw=raw.astype(np.float32))
+    write_atomically(stream, evidence.streams[image, point])
+    write_atomically(stream.with_suffix(".npz"), arrays.getvalue())
+    return [stream, stream.with_suffix(".npz")]
