@@ -50,7 +50,7 @@ class Task(Protocol):
     from ``generator`` or from torch's global generator: both are set from (seed, step, rank) before each
     call, and so a resumed run repeats exactly. Do not wrap the model, move it, or call ``backward``: the loop
     does, and runs `loss` inside the wrapper for several devices, so `loss` may call any method of
-    ``self.model``.
+    ``self.model``. Keep no activations in ``self.model``: `copy.deepcopy` must be able to copy it.
     """
 
     Config: ClassVar[type[pydantic.BaseModel]]

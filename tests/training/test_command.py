@@ -67,11 +67,11 @@ def test_a_terminated_process_ends_well_and_goes_on(tmp_path, frames_folder):
     while process.poll() is None and not (log.is_file() and len(log.read_text().splitlines()) > 2):
         time.sleep(0.02)
     process.send_signal(signal.SIGTERM)
-    text, errors = process.communicate(timeout=60)
+    text, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     stopped = load_checkpoint(out / "checkpoint.pt")["step"]
     assert 50 <= stopped < 1500 and f"stopped at step {stopped};" in text
-    text, errors = (resumed := start(config, out, "--resume")).communicate(timeout=120)
+    text, errors = (resumed := start(config, out, "--resume")).communicate(timeout=300)
     assert resumed.returncode == 0, errors
     assert f"resumed at step {stopped} of 1500" in text and "1500 steps in" in text
 
@@ -80,7 +80,7 @@ def test_a_terminated_process_ends_well_and_goes_on(tmp_path, frames_folder):
 def test_two_processes_train_one_model(tmp_path, frames_folder):
     config = configuration(tmp_path, frames_folder, "steps = 12\nvalidate_every = 6\ndevices = 2")
     process = start(config, tmp_path / "run")
-    text, errors = process.communicate(timeout=120)
+    text, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert text.count("12 steps in") == 1
     state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
