@@ -11,7 +11,7 @@ from typing import Any
 from rawbench import __version__
 
 LIBRARIES = (
-    "torch", "compressai", "constriction", "numpy", "rawpy", "imagecodecs", "scikit-image", "scipy", "torchmetrics",
+    "torch", "compressai", "constriction", "numpy", "rawpy", "imagecodecs", "scikit-image", "scipy",
 )  # fmt: skip
 
 

@@ -82,7 +82,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     if settings.timing:
         from rawbench.timing import time_run
 
-        time_run(plan, catalogue, folder, device)
+        time_run(plan, catalogue, folder, device, click.echo)
     click.echo()
     with Store.open(folder) as store:
         print_table(store, summarise(store), shown_metrics(store, settings.metrics))
