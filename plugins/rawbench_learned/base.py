@@ -1,0 +1,162 @@
+"""The pixelwise base that m(v) steers: raw is first guessed by one global mapping of the sRGB.
+
+The mapping is linear in the channel means m of the hyper-latent: coefficients = offset + directions @ m, applied to
+`features.global_features`. So the best m of an image is a small least-squares problem, and the analysis shifts each
+channel of v so that its mean is that m. (In the paper m(v) is whatever mean v has; the fit is this implementation's.)
+Offset and directions are the low-rank model of the training frames' own best mappings: alternating least squares,
+each image weighted by the inverse of what no global mapping of it could do better.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rawbench_learned.features import GLOBAL_FEATURES, global_features
+
+M_STEP = 2.0**-11
+"""Grid of m; a step moves the base by about as much (root mean square over the training frames)."""
+RIDGE = 1e-7
+
+
+@dataclass(frozen=True)
+class Moments:
+    """An image's sufficient statistics, means over pixels, float64.
+
+    Attributes:
+        gram: (F, F), of the features.
+        cross: (F, 3), of features and raw.
+        energy: of raw, summed over channels.
+    """
+
+    gram: np.ndarray
+    cross: np.ndarray
+    energy: float
+
+
+def moments(raw: Tensor, srgb: Tensor, stride: int = 1) -> Moments:
+    """Return the statistics of one image, from every ``stride``-th pixel.
+
+    Args:
+        raw: float32 (3, H, W).
+        srgb: uint8 (3, H, W).
+        stride: in both directions.
+    """
+    gram = np.zeros((GLOBAL_FEATURES, GLOBAL_FEATURES))
+    cross = np.zeros((GLOBAL_FEATURES, 3))
+    energy = 0.0
+    rows = range(0, raw.shape[-2], 64 * stride)
+    count = 0
+    for top in rows:  # in bands: float64 features of a photograph would fill the memory
+        band = (slice(None), slice(top, top + 64 * stride, stride), slice(None, None, stride))
+        values = raw[band].reshape(3, -1).T.double()
+        features = global_features(srgb[band].unsqueeze(0))[0].reshape(GLOBAL_FEATURES, -1).T.double()
+        gram += (features.T @ features).cpu().numpy()
+        cross += (features.T @ values).cpu().numpy()
+        energy += float((values**2).sum())
+        count += len(values)
+    return Moments(gram / count, cross / count, energy / count)
+
+
+def error(image: Moments, mapping: np.ndarray) -> float:
+    """Return the mean squared error over pixels and channels of a mapping (F, 3)."""
+    total = image.energy - 2 * float((mapping * image.cross).sum())
+    total += float(np.einsum("fc,fg,gc->", mapping, image.gram, mapping))
+    return max(total / 3, 1e-12)
+
+
+def solve_means(image: Moments, directions: np.ndarray, offset: np.ndarray, step: float = 0.0) -> np.ndarray:
+    """Return the m (M,) that makes the base best, by ridge least squares.
+
+    With a step, m is rounded to its multiples one component after the other, each time solving for the rest again,
+    so that later components make up for the rounding of earlier ones.
+
+    Args:
+        image: statistics.
+        directions: (F, 3, M).
+        offset: (F, 3).
+        step: grid, or 0.
+    """
+    normal = np.einsum("fcm,fg,gcn->mn", directions, image.gram, directions)
+    normal += RIDGE * np.eye(len(normal))
+    target = np.einsum("fcm,fc->m", directions, image.cross - image.gram @ offset)
+    if not step:
+        return np.linalg.solve(normal, target)
+    means = np.zeros(len(normal))
+    for first in range(len(means)):
+        rest = slice(first, None)
+        means[rest] = np.linalg.solve(normal[rest, rest], target[rest] - normal[rest, :first] @ means[:first])
+        means[first] = np.round(means[first] / step) * step
+    return means
+
+
+def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[np.ndarray, np.ndarray]:
+    """Return directions (F, 3, count) and offset (F, 3), float64, from images' statistics.
+
+    Raises:
+        ValueError: fewer images than directions.
+    """
+    if len(images) <= count:
+        raise ValueError(f"{count} directions need more than {len(images)} frames")
+    best = [np.linalg.solve(i.gram + 1e-6 * np.eye(GLOBAL_FEATURES), i.cross) for i in images]
+    weights = np.array([1 / (error(i, w) + 1e-6) for i, w in zip(images, best, strict=True)])
+    weights /= weights.sum()
+    mean_gram = sum(w * i.gram for w, i in zip(weights, images, strict=True))
+    root = np.linalg.cholesky(mean_gram + 1e-9 * np.eye(GLOBAL_FEATURES))
+    white = np.stack([root.T @ mapping for mapping in best])
+    centre = np.einsum("i,ifc->fc", weights, white)
+    spread = (white - centre).reshape(len(images), -1) * np.sqrt(weights)[:, None]
+    axes = np.linalg.svd(spread, full_matrices=False)[2][:count].reshape(count, GLOBAL_FEATURES, 3)
+    directions = np.linalg.solve(root.T, axes.transpose(1, 2, 0).reshape(GLOBAL_FEATURES, -1))
+    directions = directions.reshape(GLOBAL_FEATURES, 3, count)
+    offset = np.linalg.solve(root.T, centre)
+    for _ in range(rounds):
+        directions, offset = _refit(images, weights, [solve_means(i, directions, offset) for i in images])
+    return _normalised(directions, offset, images, weights, mean_gram)
+
+
+def _refit(
+    images: list[Moments], weights: np.ndarray, means: list[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    count = len(means[0]) + 1
+    size = GLOBAL_FEATURES * count
+    normal, target = np.zeros((size, size)), np.zeros((size, 3))
+    for image, weight, m in zip(images, weights, means, strict=True):
+        extended = np.append(m, 1.0)
+        normal += weight * np.kron(image.gram, np.outer(extended, extended))
+        target += weight * np.einsum("fc,m->fmc", image.cross, extended).reshape(size, 3)
+    normal += 1e-8 * np.trace(normal) / size * np.eye(size)
+    solution = np.linalg.solve(normal, target).reshape(GLOBAL_FEATURES, count, 3).transpose(0, 2, 1)
+    return solution[:, :, :-1], solution[:, :, -1]
+
+
+def _normalised(
+    directions: np.ndarray, offset: np.ndarray, images: list[Moments], weights: np.ndarray, gram: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    # Orthonormal in the metric of the mean image, ordered by how much they vary, zero in the mean.
+    means = np.stack([solve_means(i, directions, offset) for i in images])
+    centre = weights @ means
+    offset = offset + directions @ centre
+    metric = np.einsum("fcm,fg,gcn->mn", directions, gram, directions)
+    root = np.linalg.cholesky(metric + 1e-12 * np.trace(metric) * np.eye(len(metric)))
+    orthonormal = np.linalg.solve(root, directions.reshape(-1, len(root)).T).T
+    white = (means - centre) @ root
+    turn = np.linalg.svd(white * np.sqrt(weights)[:, None], full_matrices=False)[2].T
+    return (orthonormal @ turn).reshape(directions.shape), offset
+
+
+def apply_base(srgb: Tensor, means: Tensor, directions: Tensor, offset: Tensor) -> Tensor:
+    """Return the base, float32 (B, 3, H, W).
+
+    Args:
+        srgb: uint8 (B, 3, H, W).
+        means: float32 (B, M).
+        directions: float32 (F, 3, M).
+        offset: float32 (F, 3).
+    """
+    mapping = offset + torch.einsum("fcm,bm->bfc", directions, means)
+    features = global_features(srgb)
+    return torch.matmul(mapping.transpose(1, 2), features.flatten(2)).view(len(srgb), 3, *srgb.shape[-2:])

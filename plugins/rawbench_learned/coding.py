@@ -1,0 +1,384 @@
+"""From images to bytes and back, with one weights file: what the codecs are a shell around.
+
+Stream: the first two bytes of the weights' digest, then one range coder stream: m(v), v, and z step by step.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rawbench.errors import SampleError, StreamError
+from rawbench_learned import rate
+from rawbench_learned.base import M_STEP, apply_base, moments, solve_means
+from rawbench_learned.entropy_model import partition
+from rawbench_learned.exact import to_grid
+from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels
+from rawbench_learned.networks import KERNEL, LATENTS, RESIDUAL_GAIN, coarse_means, normalised
+from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
+from rawbench_learned.tables import Tables
+from rawbench_learned.tiles import tiles
+from rawbench_learned.weights import Weights, v_level
+
+ANALYSIS_TILE = 512
+"""Side of the encoder's tiles. Fixed: its networks are floating-point, and another side could be another stream."""
+DIGEST_BYTES = 2
+LARGEST_SYMBOL = 2**15 - 1
+CHUNK = 1 << 14
+"""Latent pixels that go through the entropy parameter networks at once."""
+FITTED_PIXELS = 1 << 18
+"""About how many pixels of an image m(v) is fitted to."""
+
+Stage = Callable[[str], AbstractContextManager[None]]
+
+
+@dataclass
+class Latents:
+    """What the analysis found, before quantisation, and the image's shape in blocks.
+
+    Attributes:
+        means: m(v) in steps, int64 (M,).
+        v: float32 (M, H/16, W/16), its channel means subtracted.
+        z: float32 (48, H/4, W/4).
+    """
+
+    means: np.ndarray
+    v: Tensor
+    z: Tensor
+
+
+@dataclass
+class Coded:
+    """What encoder and decoder both know in the end.
+
+    Attributes:
+        means: m(v), float32 (1, M).
+        z_hat: float32 (48, H/4, W/4).
+        order: int64 (H/4, W/4), the step of each latent pixel.
+        bits: float64 (H/4, W/4), cost of each latent pixel by the tables; filled by an encoder on request.
+    """
+
+    means: Tensor
+    z_hat: Tensor
+    order: Tensor
+    bits: Tensor | None = field(default=None)
+
+
+class Coder:
+    """Encode and decode with one set of weights.
+
+    Args:
+        weights: loaded.
+        tile: side in pixels of the decoder's tiles, a multiple of 16; changes memory, never a result's bits on the
+            exact side.
+    """
+
+    def __init__(self, weights: Weights, tile: int = ANALYSIS_TILE) -> None:
+        self.weights = weights
+        self.networks = weights.networks
+        self.tile = tile
+        self.device = self.networks.offset.device
+        self._latent_models = models_of(weights.latent_tables)
+        self._hyper_models = models_of(weights.hyper_tables)
+        self._directions = self.networks.directions.double().cpu().numpy()
+        self._offset = self.networks.offset.double().cpu().numpy()
+
+    @property
+    def tag(self) -> bytes:
+        """The bytes by which a stream names its weights."""
+        return bytes.fromhex(self.weights.digest)[:DIGEST_BYTES]
+
+    @torch.no_grad()
+    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage) -> tuple[bytes, SymbolEncoder]:
+        """Return the stream, and the encoder that wrote it (it knows the ideal number of bits).
+
+        Args:
+            raw: float32 (3, H, W).
+            srgb: uint8 (3, H, W).
+            quality: byte.
+            stage: marks the stages' time.
+        """
+        with stage("analysis"):
+            latents = self.analyse(raw, srgb, quality)
+        encoder = SymbolEncoder()
+        self.write(latents, srgb, quality, encoder, stage)
+        with stage("entropy"):
+            return self.tag + encoder.finish(), encoder
+
+    @torch.no_grad()
+    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor:
+        """Return raw, float32 (3, H, W) in [0, 1].
+
+        Raises:
+            StreamError: of other weights, or no stream.
+        """
+        coded = self.read(stream, srgb, quality, stage)
+        with stage("synthesis"):
+            return self.synthesise(coded, srgb, quality)
+
+    def analyse(self, raw: Tensor, srgb: Tensor, quality: int) -> Latents:
+        """Return the latents of an image, computed in fixed tiles."""
+        _check_size(srgb)
+        stride = max(1, math.isqrt(raw[0].numel() // FITTED_PIXELS))
+        fitted = solve_means(moments(raw, srgb, stride), self._directions, self._offset, M_STEP)
+        means = np.round(fitted / M_STEP).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
+        tensor = self._means_tensor(means)
+        raw, srgb = padded(raw.unsqueeze(0)), padded(srgb.unsqueeze(0))
+        height, width = srgb.shape[-2:]
+        z = torch.empty(LATENTS, height // CELL, width // CELL, device=self.device)
+        v = torch.empty(len(means), height // BLOCK, width // BLOCK, device=self.device)
+        hats = self._hats(quality)
+        networks = self.networks
+        for tile in tiles(height, width, ANALYSIS_TILE):
+            srgb_tile = srgb[tile.window()]
+            base, features, guess = self._guide(srgb_tile, tensor, hats)
+            residual = cells(raw[tile.window()] - base) * RESIDUAL_GAIN
+            z_tile = networks.analysis(residual, guess, features, hats)
+            v_tile = networks.hyper_analysis(z_tile, exact_features(srgb_tile))
+            z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
+            v[tile.place(BLOCK)] = v_tile[0][tile.inside(BLOCK)]
+        return Latents(means, v - v.mean((1, 2), keepdim=True), z)
+
+    def write(
+        self,
+        latents: Latents,
+        srgb: Tensor,
+        quality: int,
+        encoder: SymbolEncoder,
+        stage: Stage,
+        bits_map: bool = False,
+    ) -> Coded:
+        """Quantise and write latents; return what a decoder of it will know."""
+        weights = self.weights
+        with stage("entropy"):
+            self._write_means(latents.means, encoder)
+            steps = weights.v_steps[v_level(quality)] * rate.STEP_UNIT
+            steps = torch.as_tensor(steps, dtype=torch.float32, device=self.device).view(-1, 1, 1)
+            v_symbols = torch.round(latents.v / steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
+            numbers = self._v_tables(quality, v_symbols.shape[1:])
+            encoder.write(_flat(v_symbols), numbers, weights.hyper_tables, self._hyper_models)
+        with stage("synthesis"):
+            phi, order = self.hyper(latents.means, v_symbols, srgb, quality)
+        z = latents.z.flatten(1).T.contiguous()
+        z_steps = self._z_steps(quality)
+        bits = torch.zeros(len(z), dtype=torch.float64) if bits_map else None
+
+        def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
+            symbols = torch.round((z[positions] - means) / z_steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
+            flat = _flat(symbols)
+            encoder.write(flat, numbers.reshape(-1), weights.latent_tables, self._latent_models)
+            if bits is not None:
+                cost = _cost(flat, numbers.reshape(-1), weights.latent_tables)
+                bits[positions.cpu()] = torch.from_numpy(cost.reshape(numbers.shape).sum(1))
+            return symbols
+
+        z_hat = self.iterate(phi, order, quality, exchange, stage)
+        if bits is not None:
+            bits = bits.view(order.shape)
+        return Coded(self._means_tensor(latents.means), z_hat, order, bits)
+
+    @torch.no_grad()
+    def read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Coded:
+        """Return what a stream says.
+
+        Raises:
+            StreamError: of other weights, or no stream.
+        """
+        _check_size(srgb)
+        if stream[:DIGEST_BYTES] != self.tag:
+            found = stream[:DIGEST_BYTES].hex() or "nothing"
+            raise StreamError(f"the stream was made with other weights ({found}, here {self.tag.hex()})")
+        weights = self.weights
+        with stage("entropy"):
+            decoder = SymbolDecoder(stream[DIGEST_BYTES:])
+            means = self._read_means(decoder)
+            height, width = (-(-side // BLOCK) for side in srgb.shape[-2:])
+            symbols = decoder.read(
+                self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models
+            )
+            _check_symbols(symbols)
+            v_symbols = torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(-1, height, width)
+        with stage("synthesis"):
+            phi, order = self.hyper(means, v_symbols, srgb, quality)
+
+        def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
+            symbols = decoder.read(numbers.reshape(-1), weights.latent_tables, self._latent_models)
+            _check_symbols(symbols)
+            return torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(means.shape)
+
+        z_hat = self.iterate(phi, order, quality, exchange, stage)
+        return Coded(self._means_tensor(means), z_hat, order)
+
+    def hyper(
+        self, means: np.ndarray, v_symbols: Tensor, srgb: Tensor, quality: int
+    ) -> tuple[Tensor, Tensor]:
+        """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
+        networks = self.networks
+        steps = self.weights.v_steps[v_level(quality)] * rate.STEP_UNIT
+        steps = torch.as_tensor(steps, dtype=torch.float32, device=self.device).view(-1, 1, 1)
+        v_hat = to_grid(v_symbols * steps).unsqueeze(0)
+        coarse = coarse_means(self._means_tensor(means), networks.mean_scales)
+        hats = self._hats(quality)
+        srgb = padded(srgb.unsqueeze(0))
+        height, width = srgb.shape[-2:]
+        phi = torch.empty(height // CELL, width // CELL, networks.config.phi, device=self.device)
+        order = torch.empty(height // CELL, width // CELL, dtype=torch.long, device=self.device)
+        for tile in tiles(height, width, self.tile):
+            features = exact_features(srgb[tile.window()])
+            phi_tile = networks.hyper_synthesis(v_hat[tile.window(BLOCK)], coarse, hats, features)
+            masks = partition(networks.order(phi_tile), training=False)
+            phi[tile.place(CELL)[1:]] = phi_tile[0][tile.inside(CELL)].permute(1, 2, 0)
+            order[tile.place(CELL)] = masks[0].argmax(0)[tile.inside(CELL)]
+        return phi.flatten(0, 1), order
+
+    def iterate(
+        self,
+        phi: Tensor,
+        order: Tensor,
+        quality: int,
+        exchange: Callable[[Tensor, Tensor, np.ndarray], Tensor],
+        stage: Stage,
+    ) -> Tensor:
+        """Run the context steps; return z_hat (48, H/4, W/4).
+
+        Only the pixels of a step are computed in it: context and parameters work on gathered rows.
+
+        Args:
+            phi: rows.
+            order: step of each latent pixel.
+            quality: byte.
+            exchange: positions (N,), means (N, 48), table numbers (N, 48) -> symbols (N, 48): writes or reads them.
+            stage: marks the stages' time.
+        """
+        networks, (height, width) = self.networks, order.shape
+        border = KERNEL // 2
+        known = torch.zeros((height + 2 * border) * (width + 2 * border), 1, device=self.device)
+        embedded = torch.zeros(len(known), networks.config.embedding, device=self.device)
+        z_hat = torch.empty(height * width, LATENTS, device=self.device)
+        offsets = torch.as_tensor(self.weights.z_offsets[quality], dtype=torch.float32, device=self.device)
+        z_steps = self._z_steps(quality)
+        flat_order = order.flatten()
+        for step in range(networks.config.steps):
+            places, news = [], []
+            for positions in _chunks((flat_order == step).nonzero()[:, 0]):
+                with stage("synthesis"):
+                    inner = positions // width * (width + 2 * border) + positions % width
+                    sums, number = gathered(embedded, known, inner, width + 2 * border, networks.context)
+                    means, indices = networks.parameters_of(phi[positions], normalised(sums, number))
+                    numbers = torch.floor(indices + offsets + 0.5).clamp_(0, rate.SCALES - 1)
+                    numbers = numbers.to(torch.uint8).cpu().numpy()
+                with stage("entropy"):
+                    symbols = exchange(positions, means, numbers)
+                with stage("synthesis"):
+                    values = symbols * z_steps + means
+                    z_hat[positions] = values
+                    places.append(inner + border * (width + 2 * border) + border)
+                    news.append(networks.context.embedded(values))
+            for place, new in zip(places, news, strict=True):
+                embedded[place] = new
+                known[place] = 1
+        return z_hat.T.reshape(LATENTS, height, width)
+
+    def synthesise(self, coded: Coded, srgb: Tensor, quality: int) -> Tensor:
+        """Return raw, float32 (3, H, W) in [0, 1]."""
+        height, width = srgb.shape[-2:]
+        srgb = padded(srgb.unsqueeze(0))
+        raw = torch.empty(3, *srgb.shape[-2:], device=self.device)
+        hats = self._hats(quality)
+        for tile in tiles(*srgb.shape[-2:], self.tile):
+            base, features, guess = self._guide(srgb[tile.window()], coded.means, hats)
+            z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
+            decoded = self.networks.synthesis(z_hat, guess, features, hats)
+            result = base + pixels(decoded) / RESIDUAL_GAIN
+            raw[tile.place()] = result[0][tile.inside()].clamp(0, 1)
+        return raw[:, :height, :width].contiguous()
+
+    def _guide(self, srgb: Tensor, means: Tensor, hats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        base = apply_base(srgb, means, self.networks.directions, self.networks.offset)
+        return base, *self.networks.guide(srgb, base, hats)
+
+    def _hats(self, quality: int) -> Tensor:
+        return rate.hats(torch.tensor([quality], device=self.device))
+
+    def _means_tensor(self, means: np.ndarray) -> Tensor:
+        return torch.as_tensor(means * M_STEP, dtype=torch.float32, device=self.device).unsqueeze(0)
+
+    def _z_steps(self, quality: int) -> Tensor:
+        steps = self.weights.z_steps[quality] * rate.STEP_UNIT
+        return torch.as_tensor(steps, dtype=torch.float32, device=self.device)
+
+    def _v_tables(self, quality: int, shape: tuple[int, ...]) -> np.ndarray:
+        channels = len(self.weights.mean_shifts)
+        first = v_level(quality) * channels
+        return np.repeat(np.arange(first, first + channels), math.prod(shape))
+
+    def _write_means(self, means: np.ndarray, encoder: SymbolEncoder) -> None:
+        shifts = self.weights.mean_shifts
+        encoder.write(means >> shifts, self.weights.mean_tables, self.weights.latent_tables, self._latent_models)
+        for value, shift in zip(means, shifts, strict=True):
+            encoder.write_uniform(np.array([value & (1 << shift) - 1]), 1 << int(shift))
+
+    def _read_means(self, decoder: SymbolDecoder) -> np.ndarray:
+        shifts = self.weights.mean_shifts
+        means = decoder.read(self.weights.mean_tables, self.weights.latent_tables, self._latent_models) << shifts
+        for channel, shift in enumerate(shifts):
+            means[channel] |= decoder.read_uniform(1, 1 << int(shift))[0]
+        _check_symbols(means)
+        return means
+
+
+def gathered(
+    embedded: Tensor, known: Tensor, corners: Tensor, pitch: int, context: Any
+) -> tuple[Tensor, Tensor]:
+    """Return the masked deconvolution's sums (N, context) and the numbers of known neighbours (N, 1) at some pixels.
+
+    Args:
+        embedded: rows of a map with a border, zero where not known.
+        known: rows of its mask (.., 1).
+        corners: row of the first pixel of each window.
+        pitch: rows from one line of the map to the next.
+        context: the context model.
+    """
+    window = torch.arange(KERNEL, device=corners.device)
+    window = (window[:, None] * pitch + window).flatten()
+    rows = (corners[:, None] + window).flatten()
+    columns = embedded.index_select(0, rows).view(len(corners), -1)
+    number = known.index_select(0, rows).view(len(corners), -1).sum(1, keepdim=True)
+    return context.deconvolve(columns), number
+
+
+def _cost(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:
+    starts = np.cumsum(tables.lengths) - tables.lengths
+    entries = symbols - tables.minima[numbers]
+    last = tables.lengths[numbers] - 1
+    outside = (entries < 0) | (entries >= last)
+    bits = 24 - np.log2(tables.frequencies[starts[numbers] + np.where(outside, last, entries)])
+    return bits + outside * (6 + np.ceil(np.log2(np.abs(entries) + 1)))
+
+
+def _chunks(positions: Tensor) -> Iterator[Tensor]:
+    return iter(positions.split(CHUNK)) if len(positions) else iter(())
+
+
+def _flat(symbols: Tensor) -> np.ndarray:
+    return symbols.flatten().to(torch.int64).cpu().numpy()
+
+
+def _check_symbols(symbols: np.ndarray) -> None:
+    if len(symbols) and int(np.abs(symbols).max()) > 2 * LARGEST_SYMBOL:
+        raise StreamError("the payload holds a number that no encoder writes")
+
+
+def _check_size(srgb: Tensor) -> None:
+    height, width = srgb.shape[-2:]
+    if not height or not width:
+        raise SampleError(f"an image of {width}x{height} pixels has nothing to code")
+    if height * width * 3 > 2**31:
+        raise SampleError(f"{width}x{height} pixels are more symbols than one stream holds (2^31)")

@@ -1,0 +1,69 @@
+"""The iterative Gaussian entropy model: training's view of what the coder does, differentiable."""
+
+from __future__ import annotations
+
+import torch
+from compressai.ops import LowerBound
+from torch import Tensor
+from torch.nn import functional as F
+
+from rawbench_learned import rate
+from rawbench_learned.networks import Context, Parameters
+
+LIKELIHOOD_FLOOR = 2.0**-24
+
+
+def partition(logits: Tensor, training: bool) -> Tensor:
+    """Return one-hot masks (B, S, H, W): every latent pixel belongs to exactly one step.
+
+    Hard Gumbel-softmax in training, argmax in coding.
+    """
+    if training:
+        return F.gumbel_softmax(logits, tau=1.0, hard=True, dim=1)
+    return F.one_hot(logits.argmax(1), logits.shape[1]).movedim(-1, 1).to(logits.dtype)
+
+
+def iterate(
+    z: Tensor, phi: Tensor, masks: Tensor, steps: Tensor, context: Context, parameters: Parameters
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Quantise z step by step, each with what the steps before it made known.
+
+    Args:
+        z: latents (B, C, H, W).
+        phi: of the hyper synthesis.
+        masks: (B, S, H, W) one-hot.
+        steps: quantisation steps (B, C, 1, 1).
+        context: model.
+        parameters: network.
+
+    Returns:
+        z_hat, the means, and the scales in units of the step, all (B, C, H, W).
+    """
+    known = torch.zeros_like(masks[:, :1])
+    z_hat, all_means, all_indices = torch.zeros_like(z), torch.zeros_like(z), torch.zeros_like(z)
+    for step in range(masks.shape[1]):
+        mask = masks[:, step : step + 1]
+        means, indices = parameters(phi, context(context.embedded(z_hat), known))
+        z_hat = z_hat + mask * (straight_round((z - means) / steps) * steps + means)
+        all_means = all_means + mask * means
+        all_indices = all_indices + mask * indices
+        known = known + mask
+    index = all_indices + rate.scale_offsets(steps)
+    return z_hat, all_means, rate.scale_of_index(index)
+
+
+def straight_round(x: Tensor) -> Tensor:
+    """Round to nearest with the gradient of the identity."""
+    return x + (torch.round(x) - x).detach()
+
+
+def gaussian_probability(values: Tensor, scales: Tensor) -> Tensor:
+    """Return the mass of [value - 1/2, value + 1/2] under zero-mean Gaussians."""
+    values = values.abs()
+    root = scales * 2**0.5
+    return 0.5 * (torch.erfc((values - 0.5) / root) - torch.erfc((values + 0.5) / root))
+
+
+def bits(probability: Tensor, bound: LowerBound) -> Tensor:
+    """Return -log2 of probabilities that are kept above the floor, with CompressAI's gradient at it."""
+    return -torch.log2(bound(probability))

@@ -1,0 +1,119 @@
+"""What both sides know: features of the 8-bit sRGB, exact ones for the entropy path and float ones for the transforms."""
+
+from __future__ import annotations
+
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+CELL = 4
+"""Side in pixels of what one latent pixel covers."""
+BLOCK = 16
+"""Side in pixels of what one hyper-latent pixel covers; images are padded to multiples of it."""
+EXACT_CHANNELS = 9
+GLOBAL_FEATURES = 42
+
+
+@cache
+def linearisation() -> np.ndarray:
+    """Return the table code -> linear light, float64 (256,) in [0, 1].
+
+    The inverse of LibRaw's default gamma (2.222, 4.5), the curve of ITU-R BT.709. Any other curve in an sRGB is
+    the business of the networks and of m(v).
+    """
+    code = np.arange(256) / 255
+    return np.where(code < 0.081, code / 4.5, ((code + 0.099) / 1.099) ** (1 / 0.45))
+
+
+def linearised(srgb: Tensor) -> Tensor:
+    """Return uint8 (..., ) through `linearisation`, float32."""
+    return torch.as_tensor(linearisation(), dtype=torch.float32, device=srgb.device)[srgb.long()]
+
+
+def padded(image: Tensor, multiple: int = BLOCK) -> Tensor:
+    """Extend (B, C, H, W) to the right and below by its edge, to multiples of ``multiple``."""
+    height, width = image.shape[-2:]
+    down, right = -height % multiple, -width % multiple
+    if not (down or right):
+        return image
+    rows = torch.arange(height + down, device=image.device).clamp_max(height - 1)
+    columns = torch.arange(width + right, device=image.device).clamp_max(width - 1)
+    return image[:, :, rows][:, :, :, columns]
+
+
+def exact_features(srgb: Tensor) -> Tensor:
+    """Return what steers the entropy path, on the 8-bit grid: multiples of 1/16 in [-8, 8).
+
+    All are integers computed without rounding but by one floor: means over a cell of the codes and of an 8-bit
+    linearisation, counts of clipped pixels, and the range of the codes inside the cell.
+
+    Args:
+        srgb: uint8 (B, 3, H, W), sides multiples of `CELL`.
+
+    Returns:
+        float32 (B, 9, H/4, W/4).
+    """
+    codes = srgb.float()
+    table = torch.as_tensor(np.round(linearisation() * 255), dtype=torch.float32, device=srgb.device)
+    high = (srgb == 255).any(1, keepdim=True).float()
+    low = (srgb == 0).any(1, keepdim=True).float()
+    spread = F.max_pool2d(codes, CELL) + F.max_pool2d(-codes, CELL)
+    features = [
+        _cell_sum(codes) / 16,
+        _cell_sum(table[srgb.long()]) / 16,
+        _cell_sum(high) * 15,
+        _cell_sum(low) * 15,
+        spread.sum(1, keepdim=True) / 4,
+    ]
+    return torch.floor(torch.cat(features, 1)).clamp_max(255) / 16 - 8
+
+
+def coarser(features: Tensor) -> Tensor:
+    """Return grid features at a quarter of the resolution, by means that are floored to the grid again."""
+    return torch.floor(_cell_sum(features)) / 16
+
+
+def _cell_sum(x: Tensor) -> Tensor:
+    # Integers (or multiples of 1/16) with few bits: exact in any order.
+    batch, channels, height, width = x.shape
+    return x.view(batch, channels, height // CELL, CELL, width // CELL, CELL).sum((3, 5))
+
+
+def cells(x: Tensor) -> Tensor:
+    """Return (B, C, H, W) as (B, 16 C, H/4, W/4): each cell's pixels as channels."""
+    return F.pixel_unshuffle(x, CELL)
+
+
+def pixels(x: Tensor) -> Tensor:
+    """Undo `cells`."""
+    return F.pixel_shuffle(x, CELL)
+
+
+def clipped(srgb: Tensor) -> Tensor:
+    """Return (B, 2, H, W): where any channel is 255, and where any is 0."""
+    return torch.cat([(srgb == 255).any(1, keepdim=True), (srgb == 0).any(1, keepdim=True)], 1).float()
+
+
+def global_features(srgb: Tensor) -> Tensor:
+    """Return the features of which the global base is a linear map: polynomials up to degree 3 and clipping.
+
+    Args:
+        srgb: uint8 (B, 3, H, W).
+
+    Returns:
+        float32 (B, 42, H, W): 1, the 19 monomials of the linearised sRGB, the 19 of the sRGB, and channel == 255.
+    """
+    light, code = linearised(srgb), srgb.float() / 255
+    parts = [torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code), (srgb == 255).float()]
+    return torch.cat(parts, 1)
+
+
+def _monomials(x: Tensor) -> list[Tensor]:
+    r, g, b = (x[:, i : i + 1] for i in range(3))
+    squares = torch.cat([r * r, g * g, b * b, r * g, g * b, b * r], 1)
+    rr, gg, bb, rg, gb, br = (squares[:, i : i + 1] for i in range(6))
+    cubes = torch.cat([rr * r, gg * g, bb * b, rr * g, rr * b, gg * r, gg * b, bb * r, bb * g, rg * b], 1)
+    return [x, squares, cubes]

@@ -1,0 +1,347 @@
+"""The networks of `learned` at ``size=small``, named as the field names them.
+
+Float side (differences of 1e-6 between machines do no harm)::
+
+    guide            sRGB, base            -> features, predicted residual        quarter resolution, both sides
+    analysis         raw - base, features  -> latent z (48 channels, one vector a 4x4 cell)
+    hyper_analysis   z, sRGB               -> hyper-latent v, at a quarter of z
+    synthesis        z_hat, features       -> raw - base
+
+Exact side (`exact`: the same bits everywhere)::
+
+    hyper_synthesis  v_hat, m(v), sRGB, quality -> phi
+    order            phi                        -> logits over the S steps at every latent pixel
+    context          known z_hat, their mask    -> normalised by the number of known neighbours (masked deconvolution)
+    parameters       phi, context               -> mean on a grid and index of the scale table, per latent
+"""
+
+from __future__ import annotations
+
+import torch
+from compressai.entropy_models import EntropyBottleneck
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from rawbench_learned import rate
+from rawbench_learned.base import M_STEP
+from rawbench_learned.exact import ExactConv2d, activate, to_grid
+from rawbench_learned.features import (
+    EXACT_CHANNELS,
+    GLOBAL_FEATURES,
+    cells,
+    clipped,
+    coarser,
+    linearised,
+    pixels,
+)
+
+LATENTS = 48
+"""Channels of z: as many numbers as the cell has samples, so that high rates lack nothing."""
+RESIDUAL_GAIN = 64.0
+"""raw - base is some thousandths: brought to about one for the networks."""
+MEAN_STEP = 1 / 64
+KERNEL = 5
+
+
+class Architecture(BaseModel):
+    """Widths. Written into the weights file; a decoder builds its networks from there."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    width: int = Field(48, ge=8, le=256, description="channels of guide, analysis and synthesis")
+    guide_blocks: int = Field(2, ge=0, le=16)
+    analysis_blocks: int = Field(1, ge=0, le=16)
+    synthesis_blocks: int = Field(2, ge=0, le=16)
+    means: int = Field(20, ge=1, le=64, description="channels of v, so directions of the base")
+    exact_width: int = Field(48, ge=8, le=64, description="channels inside the exact networks")
+    phi: int = Field(32, ge=8, le=64)
+    embedding: int = Field(16, ge=1, le=32, description="channels into which the context model maps z_hat")
+    context: int = Field(32, ge=8, le=64)
+    steps: int = Field(4, ge=1, le=8, description="S, context steps")
+
+
+class Conditioned(nn.Module):
+    """Residual block whose middle is scaled and shifted by the quality."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(width, width, 3, padding=1)
+        self.second = nn.Conv2d(width, width, 3, padding=1)
+        self.condition = nn.Linear(rate.KNOTS, 2 * width)
+        nn.init.zeros_(self.condition.weight)
+        nn.init.zeros_(self.condition.bias)
+        with torch.no_grad():
+            self.second.weight.mul_(0.1)
+
+    def forward(self, x: Tensor, hats: Tensor) -> Tensor:
+        scale, shift = self.condition(hats)[..., None, None].chunk(2, 1)
+        middle = F.leaky_relu(self.first(x) * (1 + scale) + shift, 0.1)
+        return x + self.second(middle)
+
+
+class Guide(nn.Module):
+    """What the sRGB alone says at quarter resolution: features for both transforms, and a guess of raw - base."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.enter = nn.Conv2d(3 * LATENTS + 32, config.width, 1)
+        self.blocks = nn.ModuleList(Conditioned(config.width) for _ in range(config.guide_blocks))
+        self.leave = nn.Conv2d(config.width, LATENTS, 3, padding=1)
+        nn.init.zeros_(self.leave.weight)
+        nn.init.zeros_(self.leave.bias)
+
+    def forward(self, srgb: Tensor, base: Tensor, hats: Tensor) -> tuple[Tensor, Tensor]:
+        """Return features (B, width, H/4, W/4) and the guess (B, 48, H/4, W/4), gained by `RESIDUAL_GAIN`."""
+        light = linearised(srgb)
+        x = torch.cat([srgb.float() / 255 - 0.5, light - 0.5, (base - light) * 4, clipped(srgb)], 1)
+        x = F.leaky_relu(self.enter(cells(x)), 0.1)
+        for block in self.blocks:
+            x = block(x, hats)
+        return x, self.leave(F.leaky_relu(x, 0.1))
+
+
+class Analysis(nn.Module):
+    """z = a linear transform (a DCT of the cell at the start) of raw - base, plus what a small network adds."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(LATENTS, LATENTS, 1, bias=False)
+        self.enter = nn.Conv2d(2 * LATENTS + config.width, config.width, 1)
+        self.blocks = nn.ModuleList(Conditioned(config.width) for _ in range(config.analysis_blocks))
+        self.leave = nn.Conv2d(config.width, LATENTS, 1)
+        _zero(self.leave)
+        with torch.no_grad():
+            self.linear.weight.copy_(cell_transform()[..., None, None])
+
+    def forward(self, residual: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
+        """Return z (B, 48, H/4, W/4).
+
+        Args:
+            residual: raw - base in cells, gained.
+            guess: of the guide.
+            features: of the guide.
+            hats: quality.
+        """
+        x = F.leaky_relu(self.enter(torch.cat([_squashed(residual), guess, features], 1)), 0.1)
+        for block in self.blocks:
+            x = block(x, hats)
+        return self.linear(residual - guess) + self.leave(F.leaky_relu(x, 0.1))
+
+
+class Synthesis(nn.Module):
+    """Undo `Analysis`, and use the sRGB to say what the quantised latents leave open."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.linear = nn.Conv2d(LATENTS, LATENTS, 1, bias=False)
+        self.enter = nn.Conv2d(2 * LATENTS + config.width, config.width, 1)
+        self.blocks = nn.ModuleList(Conditioned(config.width) for _ in range(config.synthesis_blocks))
+        self.leave = nn.Conv2d(config.width, LATENTS, 3, padding=1)
+        _zero(self.leave)
+        with torch.no_grad():
+            self.linear.weight.copy_(cell_transform().T[..., None, None])
+
+    def forward(self, z_hat: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
+        """Return raw - base in cells, gained (B, 48, H/4, W/4)."""
+        linear = self.linear(z_hat)
+        x = F.leaky_relu(self.enter(torch.cat([_squashed(linear), guess, features], 1)), 0.1)
+        for block in self.blocks:
+            x = block(x, hats)
+        return guess + linear + self.leave(F.leaky_relu(x, 0.1))
+
+
+class HyperAnalysis(nn.Module):
+    """z -> v at a quarter of its resolution, one channel for each mean."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.first = nn.Conv2d(LATENTS + EXACT_CHANNELS, config.width, 3, stride=2, padding=1)
+        self.second = nn.Conv2d(config.width, config.means, 3, stride=2, padding=1)
+
+    def forward(self, z: Tensor, features: Tensor) -> Tensor:
+        """Return v (B, M, H/16, W/16), its channel means yet to be replaced by m(v)."""
+        # Magnitudes: the hyper-latent says how large z is.
+        x = torch.cat([torch.log1p(z.abs() * 4), features / 8], 1)
+        return self.second(F.leaky_relu(self.first(x), 0.1))
+
+
+class HyperSynthesis(nn.Module):
+    """v_hat, m(v), quality and the sRGB -> phi at the latents' resolution. Exact."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        width, phi = config.exact_width, config.phi
+        self.enter = ExactConv2d(config.means + EXACT_CHANNELS, width)
+        self.constants = ExactConv2d(config.means + rate.KNOTS, width, 1)
+        self.up = ExactConv2d(width, 4 * phi)
+        self.up_again = ExactConv2d(phi, 4 * phi, 1)
+        self.fuse = ExactConv2d(phi + EXACT_CHANNELS, phi)
+        self.quality = ExactConv2d(rate.KNOTS, phi, 1, bias=False)
+        self.leave = ExactConv2d(phi, phi)
+
+    def forward(self, v_hat: Tensor, means: Tensor, hats: Tensor, features: Tensor) -> Tensor:
+        """Return phi (B, phi, H/4, W/4) on the grid.
+
+        Args:
+            v_hat: v without its means, dequantised, on the grid (B, M, H/16, W/16).
+            means: m(v) as `coarse_means` (B, M).
+            hats: quality (B, KNOTS).
+            features: `features.exact_features` (B, 9, H/4, W/4).
+        """
+        constants = activate(self.constants(torch.cat([means, hats], 1)[..., None, None]))
+        x = to_grid(self.enter(torch.cat([v_hat, coarser(features)], 1)))
+        x = activate(x + constants)
+        x = activate(F.pixel_shuffle(self.up(x), 2))
+        x = activate(F.pixel_shuffle(self.up_again(x), 2))
+        shift = to_grid(self.quality(hats[..., None, None]))
+        x = activate(to_grid(self.fuse(torch.cat([x, features], 1))) + shift)
+        return activate(self.leave(x))
+
+
+class Order(nn.Module):
+    """Order prediction: logits over the S steps, the same for all channels of a latent pixel. Exact."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.first = ExactConv2d(config.phi, 16)
+        self.second = ExactConv2d(16, config.steps, 1)
+        # No two logits of a pixel are ever equal, so argmax needs no rule for ties.
+        self.register_buffer("ties", -torch.arange(config.steps).view(1, -1, 1, 1) / 256, persistent=False)
+
+    def forward(self, phi: Tensor) -> Tensor:
+        """Return logits (B, S, H/4, W/4)."""
+        return to_grid(self.second(activate(self.first(phi)))) + self.ties
+
+
+class Context(nn.Module):
+    """Masked deconvolution: what the known neighbours say, normalised by how many they are. Exact."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.embed = ExactConv2d(LATENTS, config.embedding, 1, bias=False)
+        self.deconvolve = ExactConv2d(config.embedding, config.context, KERNEL)
+
+    def embedded(self, z_hat: Tensor) -> Tensor:
+        """Return the latents mapped to fewer channels, on the grid; zero where z_hat is."""
+        return to_grid(self.embed(to_grid(z_hat)))
+
+    def forward(self, embedded: Tensor, known: Tensor) -> Tensor:
+        """Return the context and the density of known neighbours (B, context + 1, H, W), on the grid.
+
+        Args:
+            embedded: `embedded` latents, zero where not known.
+            known: mask (B, 1, H, W).
+        """
+        number = F.avg_pool2d(known, KERNEL, 1, KERNEL // 2, divisor_override=1)
+        return normalised(self.deconvolve(embedded), number)
+
+
+def normalised(sums: Tensor, number: Tensor) -> Tensor:
+    """Divide the sums over known neighbours by their number (one correctly rounded division), onto the grid."""
+    context = activate(sums * 8 / number.clamp_min(1))
+    return torch.cat([context, number * 0.25], 1)
+
+
+class Parameters(nn.Module):
+    """Entropy parameters: mean and scale of every latent, pixel by pixel. Exact."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        width = config.exact_width
+        self.first = ExactConv2d(config.phi + config.context + 1, width, 1)
+        self.second = ExactConv2d(width, width, 1)
+        self.third = ExactConv2d(width, 2 * LATENTS, 1)
+        with torch.no_grad():
+            self.third.weight.mul_(0.3)
+            self.third.bias[LATENTS:] = rate.index_of_scale(0.2) / 8
+
+    def forward(self, phi: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means (B, 48, H, W), multiples of 1/64, and indices of the scale before the step's offset."""
+        x = activate(self.first(torch.cat([phi, context], 1)))
+        mean, index = self.third(activate(self.second(x))).chunk(2, 1)
+        return to_grid(mean, MEAN_STEP, -64, 64), index * 8
+
+
+class FactorisedPrior(EntropyBottleneck):
+    """CompressAI's non-parametric density, of v itself: one density serves every quantisation step."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__(channels, filters=(3, 3), init_scale=1)
+        self.quantiles.requires_grad_(False)
+
+    def probability(self, v: Tensor, step: Tensor) -> Tensor:
+        """Return the mass of [v - step/2, v + step/2] (B, M, H, W)."""
+        half = (step / 2).expand_as(v)
+        low, high = self._cumulative(v - half), self._cumulative(v + half)
+        sign = -torch.sign(low + high).detach()
+        return (torch.sigmoid(sign * high) - torch.sigmoid(sign * low)).abs()
+
+    def _cumulative(self, v: Tensor) -> Tensor:
+        flat = v.transpose(0, 1).reshape(self.channels, 1, -1)
+        logits = self._logits_cumulative(flat, stop_gradient=False)
+        return logits.view(v.shape[1], v.shape[0], *v.shape[2:]).transpose(0, 1)
+
+
+class CodingNetworks(nn.Module):
+    """The networks of encoder and decoder."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__()
+        self.config = config
+        self.guide = Guide(config)
+        self.analysis = Analysis(config)
+        self.synthesis = Synthesis(config)
+        self.hyper_analysis = HyperAnalysis(config)
+        self.hyper_synthesis = HyperSynthesis(config)
+        self.order = Order(config)
+        self.context = Context(config)
+        self.parameters_of = Parameters(config)
+        self.register_buffer("directions", torch.zeros(GLOBAL_FEATURES, 3, config.means))
+        self.register_buffer("offset", torch.zeros(GLOBAL_FEATURES, 3))
+        self.register_buffer("mean_scales", torch.ones(config.means))
+
+
+class LearnedNetworks(CodingNetworks):
+    """With what only training needs: coding has tables in their place."""
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__(config)
+        self.prior = FactorisedPrior(config.means)
+        self.z_steps = rate.QuantisationSteps(LATENTS, 24.0, 0.2)
+        self.v_steps = rate.QuantisationSteps(config.means, 8.0, 1.0)
+
+
+def coarse_means(means: Tensor, scales: Tensor) -> Tensor:
+    """Return m(v) with 8 bits a channel, on the grid, for the exact networks.
+
+    Args:
+        means: multiples of `M_STEP` (B, M).
+        scales: powers of two (M,): about the standard deviation of each channel over images.
+    """
+    return to_grid(means / scales * 2)
+
+
+def quantised_means(means: Tensor) -> Tensor:
+    """Return m(v) on its grid."""
+    return torch.floor(means / M_STEP + 0.5) * M_STEP
+
+
+def cell_transform() -> Tensor:
+    """Return an orthonormal (48, 48): a 4x4 DCT of three orthonormal colour sums, from channels as `features.cells`."""
+    n = torch.arange(4.0)
+    dct = torch.cos(torch.pi * (2 * n[None] + 1) * n[:, None] / 8) * 0.5**0.5
+    dct[0] = 0.5
+    colour = torch.tensor([[1.0, 1.0, 1.0], [1.0, 0.0, -1.0], [1.0, -2.0, 1.0]])
+    colour = colour / colour.norm(dim=1, keepdim=True)
+    return torch.einsum("ab,ij,kl->aikbjl", colour, dct, dct).reshape(LATENTS, LATENTS)
+
+
+def _squashed(x: Tensor) -> Tensor:
+    return x / (1 + x.abs() / 8)
+
+
+def _zero(layer: nn.Conv2d) -> None:
+    nn.init.zeros_(layer.weight)
+    if layer.bias is not None:
+        nn.init.zeros_(layer.bias)

@@ -1,0 +1,88 @@
+"""Integer probability tables: what the range coder uses, computed once and stored with the weights.
+
+A table is a row of positive integers with the sum 2**24, for the symbols minimum, minimum + 1, ... and, last, for
+"escape": whatever is not in the row follows by other means (`range_coder`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.special import ndtr
+
+from rawbench_learned import rate
+
+PRECISION = 24
+TOTAL = 2**PRECISION
+TAIL = 2.0**-22
+"""Symbols that are rarer than this in sum, on each side, are left to the escape."""
+WIDEST = 2048
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows of different lengths, one after the other.
+
+    Attributes:
+        frequencies: uint32, all rows.
+        lengths: int32, entries of each row, the escape included.
+        minima: int32, first symbol of each row.
+    """
+
+    frequencies: np.ndarray
+    lengths: np.ndarray
+    minima: np.ndarray
+
+    def __post_init__(self) -> None:
+        ends = np.cumsum(self.lengths)
+        valid = len(self.lengths) == len(self.minima) and bool((self.lengths >= 2).all())
+        valid = valid and int(ends[-1]) == len(self.frequencies) and bool((self.frequencies > 0).all())
+        starts = ends - self.lengths
+        if not valid or (np.add.reduceat(self.frequencies.astype(np.int64), starts) != TOTAL).any():
+            raise ValueError("probability tables are not rows of positive integers with the sum 2**24")
+
+    def row(self, number: int) -> np.ndarray:
+        """Return the frequencies of one row."""
+        end = int(self.lengths[: number + 1].sum())
+        return self.frequencies[end - int(self.lengths[number]) : end]
+
+
+def integer_row(masses: np.ndarray) -> np.ndarray:
+    """Return positive integers with the sum 2**24, close to ``masses`` (any non-negative numbers)."""
+    masses = np.maximum(np.asarray(masses, np.float64), 0)
+    free = TOTAL - len(masses)
+    row = 1 + np.floor(masses / masses.sum() * free).astype(np.int64)
+    row[int(np.argmax(row))] += TOTAL - row.sum()
+    return row.astype(np.uint32)
+
+
+def joined(rows: list[np.ndarray], minima: list[int]) -> Tables:
+    """Return tables from integer rows."""
+    lengths = np.array([len(row) for row in rows], np.int32)
+    return Tables(np.concatenate(rows).astype(np.uint32), lengths, np.array(minima, np.int32))
+
+
+def gaussian_tables() -> Tables:
+    """Return the tables of `rate.scale_table`: integer symbols under zero-mean Gaussians."""
+    rows, minima = [], []
+    for scale in rate.scale_table():
+        reach = 0
+        while ndtr(-(reach + 0.5) / scale) > TAIL and reach < WIDEST:
+            reach += 1
+        edges = np.arange(-reach, reach + 2) - 0.5
+        masses = np.diff(ndtr(edges / scale))
+        # The upper half of a difference of values near one is inexact: mirror the lower.
+        masses[reach + 1 :] = masses[:reach][::-1]
+        rows.append(integer_row(np.append(masses, 2 * ndtr(-(reach + 0.5) / scale))))
+        minima.append(-reach)
+    return joined(rows, minima)
+
+
+def table_from_masses(masses: np.ndarray, minimum: int) -> tuple[np.ndarray, int]:
+    """Return an integer row and its first symbol for masses of minimum, minimum + 1, ..., without their rare ends."""
+    share = masses / max(masses.sum(), 1e-300)
+    likely = np.flatnonzero((np.cumsum(share) > TAIL) & (np.cumsum(share[::-1])[::-1] > TAIL))
+    first, last = (int(likely[0]), int(likely[-1])) if len(likely) else (len(masses) // 2,) * 2
+    escape = max(1 - share[first : last + 1].sum(), 0)
+    return integer_row(np.append(share[first : last + 1], escape)), minimum + first

@@ -1,0 +1,227 @@
+"""Training of `learned`: lambda * 255^2 * D + bpp over the whole range of qualities at once."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from compressai.ops import LowerBound
+from PIL import Image
+from pydantic import BaseModel, ConfigDict, Field
+from torch import Tensor
+
+from rawbench_learned import rate
+from rawbench_learned.base import Moments, apply_base, fit_directions, moments, solve_means
+from rawbench_learned.entropy_model import (
+    LIKELIHOOD_FLOOR,
+    bits,
+    gaussian_probability,
+    iterate,
+    partition,
+    straight_round,
+)
+from rawbench_learned.exact import to_grid
+from rawbench_learned.features import cells, exact_features, pixels
+from rawbench_learned.networks import (
+    RESIDUAL_GAIN,
+    Architecture,
+    LearnedNetworks,
+    coarse_means,
+    quantised_means,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rawbench.training.frames import Frames
+
+VALIDATION_QUALITIES = (0, 36, 73, 109, 146, 182, 219, 255)
+
+
+class LearnedTask:
+    """See `rawbench.training.task.Task`."""
+
+    class Config(BaseModel):
+        """The table [task] of a training configuration."""
+
+        model_config = ConfigDict(extra="forbid", frozen=True)
+
+        architecture: Architecture = Architecture()
+        crop: int = Field(128, ge=16, multiple_of=16, description="side that the networks see; m(v) sees all")
+        learning_rate: float = Field(1e-3, gt=0)
+        rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
+        warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
+        lambdas: tuple[float, float] = Field((0.003, 40.0), description="at the lowest and the highest quality")
+        logarithmic: float = Field(0.065, ge=0, description="weight of ln(MSE), times the root of lambda")
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.model = LearnedNetworks(config.architecture)
+        self.bound = LowerBound(LIKELIHOOD_FLOOR)
+
+    def initialise(self, frames: Frames) -> None:
+        """Fit the base's directions to the frames: each as it is, and every second also as a JPEG."""
+        images = []
+        for number in range(len(frames)):
+            frame = frames[number]
+            raw = torch.from_numpy(frame.raw.astype(np.float32) / 65535).permute(2, 0, 1)
+            renditions = [frame.srgb]
+            if number % 2:
+                renditions.append(_as_jpeg(frame.srgb, 10 + (number * 37) % 86))
+            for srgb in renditions:
+                images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
+        set_base(self.model, images)
+
+    def optimizers(self) -> list[torch.optim.Optimizer]:
+        """One Adam; steps and prior learn faster."""
+        rates = [*self.model.z_steps.parameters(), *self.model.v_steps.parameters()]
+        rates += [p for p in self.model.prior.parameters() if p.requires_grad]
+        chosen = {id(p) for p in rates}
+        rest = [p for p in self.model.parameters() if id(p) not in chosen and p.requires_grad]
+        groups = [{"params": rest}, {"params": rates, "lr": self.config.rate_learning_rate}]
+        return [torch.optim.Adam(groups, lr=self.config.learning_rate, eps=1e-8)]
+
+    def schedule(self, progress: float) -> float:
+        """Linear warm-up, then a cosine down to one hundredth."""
+        if progress < self.config.warmup:
+            return progress / self.config.warmup
+        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+
+    def loss(
+        self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """Return the loss at a random quality for each patch."""
+        raw, srgb = batch["raw"], batch["srgb"]
+        count, device = len(raw), raw.device
+        # One quality of each part of the range, in random order: every step sees the whole range.
+        parts = (torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)) / count
+        quality = torch.floor(parts * rate.LEVELS).clamp_max(rate.LEVELS - 1).long()
+        quality = quality[torch.randperm(count, device=device, generator=generator)]
+        result = self._forward(raw, srgb, quality, generator)
+        loss = self._weighted(result, quality).mean()
+        low, high = quality < 64, quality >= 192
+        scalars = {
+            "loss": loss.detach(),
+            "psnr": _psnr(result["mse"]).mean(),
+            "psnr_base": _psnr(result["mse_base"]).mean(),
+            "psnr_low": _psnr(result["mse"])[low].mean(),
+            "psnr_high": _psnr(result["mse"])[high].mean(),
+            "bpp_low": result["bpp"][low].mean(),
+            "bpp_high": result["bpp"][high].mean(),
+            "bpp_v": result["bpp_v"].mean(),
+        }
+        return loss, {name: value.detach() for name, value in scalars.items()}
+
+    def validate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Return bpp and PSNR at `VALIDATION_QUALITIES`; the objective is the loss over all of them."""
+        raw, srgb = batch["raw"], batch["srgb"]
+        scalars: dict[str, Tensor] = {}
+        losses = []
+        for value in VALIDATION_QUALITIES:
+            quality = torch.full((len(raw),), value, dtype=torch.long, device=raw.device)
+            result = self._forward(raw, srgb, quality, None)
+            losses.append(self._weighted(result, quality).mean())
+            scalars[f"psnr_{value}"] = _psnr(result["mse"]).mean()
+            scalars[f"bpp_{value}"] = result["bpp"].mean()
+            scalars[f"bpp_v_{value}"] = result["bpp_v"].mean()
+        scalars["psnr_base"] = _psnr(result["mse_base"]).mean()
+        scalars["objective"] = torch.stack(losses).mean()
+        return scalars
+
+    def export(self, path: Path, provenance: dict[str, Any]) -> None:
+        """Write the exact weights and integer tables that the codecs load."""
+        from rawbench_learned.weights import write_weights
+
+        write_weights(path, self.model, provenance | {"task": self.config.model_dump(mode="json")})
+
+    def _weighted(self, result: Mapping[str, Tensor], quality: Tensor) -> Tensor:
+        # Divided by the root of lambda, so that low qualities, whose terms are small, are learnt as well.
+        multiplier = rate.loss_multiplier(quality, *self.config.lambdas)
+        root = multiplier.sqrt()
+        distortion = multiplier * 255**2 * result["mse"]
+        distortion = distortion + self.config.logarithmic * root * torch.log(result["mse"] + 1e-8)
+        return (distortion + result["bpp"]) / root
+
+    def _forward(
+        self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
+    ) -> dict[str, Tensor]:
+        model = self.model
+        means = image_means(model, raw, srgb)
+        if generator is not None:
+            raw, srgb = _crop(raw, srgb, self.config.crop, generator)
+        hats = rate.hats(quality)
+        base = apply_base(srgb, means, model.directions, model.offset)
+        residual = cells(raw - base) * RESIDUAL_GAIN
+        exact = exact_features(srgb)
+        features, guess = model.guide(srgb, base, hats)
+        z = model.analysis(residual, guess, features, hats)
+        v = model.hyper_analysis(z, exact)
+        v = v - v.mean((2, 3), keepdim=True)
+        v_steps, z_steps = model.v_steps(quality), model.z_steps(quality)
+        v_hat = straight_round(v / v_steps) * v_steps
+        phi = model.hyper_synthesis(
+            to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact
+        )
+        masks = partition(model.order(phi), training=generator is not None)
+        z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
+        decoded = model.synthesis(z_hat, guess, features, hats)
+        symbols = (z - mu) / z_steps
+        rounded = straight_round(symbols)
+        if generator is not None:
+            # Noise stands for rounding where it is a good model; where scales are small it would cost bits of its own.
+            noise = torch.rand(symbols.shape, device=raw.device, generator=generator) - 0.5
+            rounded = torch.where(scales > 0.5, symbols + noise, rounded)
+        size = raw.shape[-2] * raw.shape[-1]
+        z_bits = bits(gaussian_probability(rounded, scales), self.bound).sum((1, 2, 3))
+        v_bits = bits(model.prior.probability(v_hat, v_steps), self.bound).sum((1, 2, 3))
+        mse = ((decoded - residual) / RESIDUAL_GAIN).square().mean((1, 2, 3))
+        if generator is None:
+            final = (base + pixels(decoded) / RESIDUAL_GAIN).clamp(0, 1)
+            mse = (final - raw).square().mean((1, 2, 3))
+        return {
+            "mse": mse,
+            "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
+            "bpp": (z_bits + v_bits) / size,
+            "bpp_v": (v_bits / size).detach(),
+        }
+
+
+def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
+    """Fit the base to images' statistics and put it into the model."""
+    directions, offset = fit_directions(images, model.config.means)
+    found = np.stack([solve_means(image, directions, offset) for image in images])
+    spread = np.sqrt(np.mean(found**2, 0))
+    device = model.directions.device
+    model.directions.copy_(torch.as_tensor(directions, dtype=torch.float32, device=device))
+    model.offset.copy_(torch.as_tensor(offset, dtype=torch.float32, device=device))
+    scales = 2.0 ** np.ceil(np.log2(spread))
+    model.mean_scales.copy_(torch.as_tensor(scales, dtype=torch.float32, device=device))
+
+
+def image_means(model: LearnedNetworks, raw: Tensor, srgb: Tensor) -> Tensor:
+    """Return m(v) of each patch on its grid, float32 (B, M), from every second pixel."""
+    directions, offset = model.directions.double().cpu().numpy(), model.offset.double().cpu().numpy()
+    means = [solve_means(moments(r, s, stride=2), directions, offset) for r, s in zip(raw, srgb, strict=True)]
+    return quantised_means(torch.as_tensor(np.stack(means), dtype=torch.float32, device=raw.device))
+
+
+def _crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    room = [max(size - side, 0) + 1 for size in raw.shape[-2:]]
+    corner = [int(torch.randint(r, (1,), generator=generator, device=raw.device)) for r in room]
+    window = (..., slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
+    return raw[window], srgb[window]
+
+
+def _psnr(mse: Tensor) -> Tensor:
+    return -10 * torch.log10(mse.clamp_min(1e-12))
+
+
+def _as_jpeg(srgb: np.ndarray, quality: int) -> np.ndarray:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(srgb)).save(file, "JPEG", quality=quality)
+    with Image.open(file) as image:
+        return np.asarray(image)
