@@ -98,7 +98,7 @@ def simulate_training_frames(
     exclude: Path | None = None,
     leave_out: Mapping[str, str] | None = None,
     validation_count: int = 0,
-    validation_scenes: Collection[str] = VALIDATION_SCENES,
+    validation_scenes: int | Collection[str] = VALIDATION_SCENES,
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them.
 
@@ -116,7 +116,7 @@ def simulate_training_frames(
             says so.
         leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
-        validation_scenes: names of the scene files that are set aside for validation.
+        validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
 
     Returns:
         The manifest's path.
@@ -126,9 +126,10 @@ def simulate_training_frames(
         SampleError: a scene cannot be read.
     """
     scenes, excluded = _usable_scenes(Path(scenes_dir), exclude, leave_out or {})
+    held_out = _held_out(scenes, validation_scenes, seed) if validation_count else set()
     splits = {
-        "train": ([path for path in scenes if path.name not in validation_scenes], count),
-        "validation": ([path for path in scenes if path.name in validation_scenes], validation_count),
+        "train": ([path for path in scenes if path.name not in held_out], count),
+        "validation": ([path for path in scenes if path.name in held_out], validation_count),
     }
     for split, (members, frames) in splits.items():
         if frames and not members:
@@ -157,6 +158,14 @@ def _usable_scenes(
         if value >= SAME_SCENE_CORRELATION:
             excluded[path] = f"same scene as {match.name}: correlation {value:.3f}"
     return [path for path in scenes if path not in excluded], list(excluded.items())
+
+
+def _held_out(scenes: Sequence[Path], wanted: int | Collection[str], seed: int) -> set[str]:
+    """Names of the validation scenes; a draw follows each name's digest, so that other scenes do not move it."""
+    if not isinstance(wanted, int):
+        return set(wanted)
+    order = sorted(scenes, key=lambda path: hashlib.sha256(f"{seed}:{path.name}".encode()).hexdigest())
+    return {path.name for path in order[:wanted]}
 
 
 def _write_split(

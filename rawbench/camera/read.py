@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import numpy as np
 import rawpy
 import tifffile
 
+from rawbench.camera.color import SRGB_TO_XYZ
 from rawbench.camera.dng import SIMULATED_SOFTWARE
 from rawbench.errors import SampleError
 
@@ -25,6 +28,12 @@ class CameraFileInfo:
         iso: sensitivity, or None.
         simulated: True for files of the simulated camera.
         digest: SHA-256 of the file, hexadecimal.
+        cfa: order of the colour filters, such as ``RGGB``.
+        black: black level of each of LibRaw's four channels (red, green, blue, second green).
+        white: saturation level.
+        white_balance: gains of red, green and blue as shot, green = 1.
+        xyz_to_camera: XYZ (D65) to camera RGB after white balance, row by row: the matrix by which LibRaw
+            renders, be it the file's own or LibRaw's; noughts where it knows none.
     """
 
     camera: str
@@ -33,6 +42,11 @@ class CameraFileInfo:
     iso: int | None
     simulated: bool
     digest: str
+    cfa: str
+    black: tuple[int, ...]
+    white: int
+    white_balance: tuple[float, float, float]
+    xyz_to_camera: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -43,21 +57,11 @@ class CameraFile:
         raw16: uint16 (H, W, 3), demosaiced linear camera RGB, black removed, white balance applied.
         srgb8: uint8 (H, W, 3), LibRaw's rendition without automatic brightness.
         info: what the file says of itself.
-        cfa: order of the colour filters, such as ``RGGB``.
-        black: black level of red, green, blue and second green.
-        white: saturation level.
-        white_balance: camera gains of red, green and blue, green = 1.
-        xyz_to_camera: float64 (3, 3), XYZ (D65) to camera RGB before white balance.
     """
 
     raw16: np.ndarray
     srgb8: np.ndarray
     info: CameraFileInfo
-    cfa: str
-    black: tuple[int, ...]
-    white: int
-    white_balance: tuple[float, float, float]
-    xyz_to_camera: np.ndarray
 
 
 def read_camera_info(path: Path) -> CameraFileInfo:
@@ -68,7 +72,7 @@ def read_camera_info(path: Path) -> CameraFileInfo:
     """
     path = Path(path)
     digest = _digest(path)
-    with _open(path) as raw:
+    with _opened(path) as raw:
         return _info(path, raw, digest)
 
 
@@ -85,32 +89,18 @@ def read_camera_file(path: Path) -> CameraFile:
     """
     path = Path(path)
     digest = _digest(path)
-    with _open(path) as raw:
+    with _opened(path) as raw:
         info = _info(path, raw, digest)
-        try:
-            raw16 = raw.postprocess(
-                output_color=rawpy.ColorSpace.raw,
-                use_camera_wb=True,
-                no_auto_bright=True,
-                output_bps=16,
-                gamma=(1, 1),
-            )
-            srgb8 = raw.postprocess(use_camera_wb=True, no_auto_bright=True)
-        except (rawpy.LibRawError, ValueError) as error:
-            raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
-        _check_renditions(path, raw16, srgb8)
-        gains = np.array(raw.camera_whitebalance[:3], dtype=np.float64)
-        red, green, blue = (float(v) for v in gains / gains[1])
-        return CameraFile(
-            raw16=raw16,
-            srgb8=srgb8,
-            info=info,
-            cfa=_cfa(raw),
-            black=tuple(raw.black_level_per_channel),
-            white=int(raw.white_level),
-            white_balance=(red, green, blue),
-            xyz_to_camera=np.array(raw.rgb_xyz_matrix[:3], dtype=np.float64),
+        raw16 = raw.postprocess(
+            output_color=rawpy.ColorSpace.raw,
+            use_camera_wb=True,
+            no_auto_bright=True,
+            output_bps=16,
+            gamma=(1, 1),
         )
+        srgb8 = raw.postprocess(use_camera_wb=True, no_auto_bright=True)
+    _check_renditions(path, raw16, srgb8)
+    return CameraFile(raw16, srgb8, info)
 
 
 def _check_renditions(path: Path, raw16: np.ndarray, srgb8: np.ndarray) -> None:
@@ -129,19 +119,22 @@ def _digest(path: Path) -> str:
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from error
 
 
-def _open(path: Path) -> rawpy.RawPy:
-    """Open a camera file whose sensor has the 2x2 pattern of three colours that rawbench supports."""
+@contextmanager
+def _opened(path: Path) -> Iterator[rawpy.RawPy]:
+    """Open a camera file whose sensor has the 2x2 pattern of three colours that rawbench supports.
+
+    What LibRaw has to say against the file, then or later, becomes a SampleError.
+    """
     try:
-        raw = rawpy.imread(str(path))
+        with rawpy.imread(str(path)) as raw:
+            problem = _unsupported(raw)
+            if problem:
+                raise SampleError(f"{path}: {problem}: not supported")
+            yield raw
     except rawpy.LibRawFileUnsupportedError as error:
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
-    except (rawpy.LibRawError, OSError, ValueError) as error:
-        raise SampleError(f"{path}: LibRaw cannot open it ({_reason(error)})") from error
-    problem = _unsupported(raw)
-    if problem:
-        raw.close()
-        raise SampleError(f"{path}: {problem}: not supported")
-    return raw
+    except rawpy.LibRawError as error:
+        raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
 
 
 def _unsupported(raw: rawpy.RawPy) -> str:
@@ -160,11 +153,24 @@ def _cfa(raw: rawpy.RawPy) -> str:
     return "".join(names[index] for index in np.asarray(raw.raw_pattern).ravel())
 
 
+def _matrix(raw: rawpy.RawPy) -> tuple[float, ...]:
+    # Not raw.rgb_xyz_matrix: for a camera in LibRaw's table it is the table's, whatever the file says.
+    camera_to_srgb = np.array(raw.color_matrix[:, :3], dtype=np.float64)
+    if not np.isfinite(camera_to_srgb).all() or abs(np.linalg.det(camera_to_srgb)) < 1e-6:
+        return (0.0,) * 9
+    matrix = np.linalg.inv(SRGB_TO_XYZ @ camera_to_srgb)
+    return tuple(round(float(v), 7) for v in matrix.ravel())
+
+
 def _info(path: Path, raw: rawpy.RawPy, digest: str) -> CameraFileInfo:
     height, width = raw.sizes.height, raw.sizes.width
     if raw.sizes.flip in (5, 6):
         height, width = width, height
     camera, iso, simulated = _tiff_identity(path)
+    gains = np.array(raw.camera_whitebalance[:3], dtype=np.float64)
+    if not (gains > 0).all():
+        raise SampleError(f"{path}: says nothing of its white balance")
+    red, green, blue = (float(v) for v in gains / gains[1])
     return CameraFileInfo(
         camera=camera,
         height=height,
@@ -172,6 +178,11 @@ def _info(path: Path, raw: rawpy.RawPy, digest: str) -> CameraFileInfo:
         iso=round(raw.other.iso_speed) or iso,
         simulated=simulated,
         digest=digest,
+        cfa=_cfa(raw),
+        black=tuple(raw.black_level_per_channel),
+        white=int(raw.white_level),
+        white_balance=(red, green, blue),
+        xyz_to_camera=_matrix(raw),
     )
 
 
