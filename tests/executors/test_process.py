@@ -1,0 +1,49 @@
+"""Worker processes: every job is answered, and a lost worker loses its own."""
+
+from __future__ import annotations
+
+import os
+import time
+
+from rawbench.executor import WorkerDied
+from rawbench.executors.process import Process
+from rawbench.executors.serial import Serial
+
+
+def square(number: int) -> int:
+    return number * number
+
+
+def square_or_die(number: int) -> int:
+    if number == 3:
+        os._exit(7)
+    return square(number)
+
+
+def square_or_hang(number: int) -> int:
+    if number == 3:
+        time.sleep(60)
+    return square(number)
+
+
+def test_both_executors_answer_every_job():
+    expected = {number: square(number) for number in range(10)}
+    assert dict(Serial().map_unordered(square, range(10))) == expected
+    assert dict(Process(jobs=2).map_unordered(square, range(10))) == expected
+
+
+def test_more_workers_than_jobs():
+    assert dict(Process(jobs=3).map_unordered(square, [4])) == {4: 16}
+    assert list(Process(jobs=2).map_unordered(square, [])) == []
+
+
+def test_a_dead_worker_loses_its_own_job():
+    answers = dict(Process(jobs=2).map_unordered(square_or_die, range(6)))
+    assert answers.pop(3) == WorkerDied("error", "the worker ended with exit code 7")
+    assert answers == {number: square(number) for number in (0, 1, 2, 4, 5)}
+
+
+def test_a_late_worker_loses_its_own_job():
+    answers = dict(Process(jobs=2, timeout_seconds=5).map_unordered(square_or_hang, range(6)))
+    assert answers.pop(3) == WorkerDied("timeout", "took more than 5 s")
+    assert answers == {number: square(number) for number in (0, 1, 2, 4, 5)}
