@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rawbench.errors import UsageError
-from rawbench.options import suggest
+from rawbench.names import suggest
 from rawbench.plugins import Catalogue
 from rawbench.testing.contract import CHECKS, Check, NotJudged
 from rawbench.testing.evidence import Evidence, Limits, gather
@@ -94,6 +94,8 @@ def examine(
             subject, device, processes, running, limits or Limits(), files, progress or (lambda what: None)
         )
     evidence.golden = {name: raw for name, (_, _, raw) in kept.items()}
+    for record in evidence.of("encode", "load", usage=True):
+        raise UsageError(record["error"].removeprefix("UsageError: "))
     devices = evidence.described["devices"] if evidence.described else [device]
     if device not in devices:
         raise UsageError(f"{subject.title} does not run on {device}; its devices: {', '.join(devices)}")

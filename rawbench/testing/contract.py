@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rawbench.options import suggest
+from rawbench.names import suggest
 from rawbench.testing.evidence import PAIR, Evidence
 
 GROWN_BYTES = 2**29
@@ -458,11 +458,13 @@ def _decoded(evidence: Evidence, images: list[str]) -> list[Record]:
 
 def _whole_images(evidence: Evidence, kind: str) -> Iterator[str]:
     images = evidence.images_of(kind)
-    yield from _failures(evidence, images)
+    failures = list(_failures(evidence, images))
+    yield from failures
     done = {record["image"] for record in evidence.of("encode", "decode_here")}
-    if missing := [image for image in images if image not in done]:
+    missing = [image for image in images if image not in done]
+    if missing and not failures:
         raise NotJudged(f"{', '.join(missing)} did not get as far as decode")
-    for record in _decoded(evidence, images):
+    for record in [] if failures else _decoded(evidence, images):
         if fault := output_fault(record, _shape(evidence, record), evidence.device):
             yield f"{_place(record)}: {fault}"
 

@@ -8,6 +8,7 @@ shading, fine texture, sensor noise and clipped highlights. All raw values lie o
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -32,7 +33,8 @@ class Image:
     srgb: np.ndarray
 
 
-def kit_images() -> list[Image]:
+@cache
+def kit_images() -> tuple[Image, ...]:
     """Every image of the kit, in a fixed order."""
     scenes = [
         _natural("scene-a", "natural", 128, 192, 11),
@@ -49,14 +51,14 @@ def kit_images() -> list[Image]:
     flat = np.broadcast_to(np.array([0.21, 0.34, 0.17])[:, None, None], (3, 40, 48))
     noise = np.random.default_rng(21).random((3, 40, 56))
     other = np.random.default_rng(22).integers(0, 256, (3, 40, 56), dtype=np.uint8)
-    return [
+    return (
         *scenes,
         _image("constant", "plain", flat),
         _image("black", "plain", np.zeros((3, 40, 48))),
         _image("saturated", "plain", np.ones((3, 40, 48))),
         _image("noise", "noise", noise),
         Image("unrelated-noise", "noise", _on_grid(noise), other),
-    ]
+    )
 
 
 def render(raw: np.ndarray) -> np.ndarray:

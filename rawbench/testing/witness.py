@@ -22,7 +22,7 @@ import torch
 from torch import Tensor
 
 from rawbench.codec import Codec, Context
-from rawbench.errors import StreamError
+from rawbench.errors import StreamError, UsageError
 from rawbench.runner import decode_stream
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.testing import damage, state
@@ -394,6 +394,7 @@ def _describe_error(error: BaseException) -> dict[str, Any]:
     return {
         "error": f"{type(error).__name__}: {text[0] if text else 'no message'}",
         "refused": isinstance(error, StreamError),
+        "usage": isinstance(error, UsageError),
         "out_of_memory": memory,
     }
 
