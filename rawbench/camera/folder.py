@@ -17,6 +17,9 @@ from rawbench.camera.simulate import CFA_ORDERS, CfaImage, Shot, take_picture
 from rawbench.errors import SampleError, UsageError
 from rawbench.options import Options, build_options
 
+# LibRaw takes nothing smaller for a camera file.
+SMALLEST_SIDE = 32
+
 _CFA_PATTERN = "|".join(CFA_ORDERS)
 
 
@@ -29,8 +32,8 @@ class Picture(Options):
     yaw: float
     pitch: float = 0.0
     fov: float = Field(gt=0, le=170)
-    height: int = Field(default=384, ge=16, le=8192)
-    width: int = Field(default=512, ge=16, le=8192)
+    height: int = Field(default=384, ge=SMALLEST_SIDE, le=8192)
+    width: int = Field(default=512, ge=SMALLEST_SIDE, le=8192)
     iso: int = Field(default=100, ge=25, le=65535)
     clipped: float = Field(default=0.01, ge=0, lt=1)
     exposure_ev: float = 0.0
@@ -61,8 +64,8 @@ class SensorFrame(Options):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9_-]*$")
     file: str
-    height: int = Field(ge=2)
-    width: int = Field(ge=2)
+    height: int = Field(ge=SMALLEST_SIDE)
+    width: int = Field(ge=SMALLEST_SIDE)
     cfa: str = Field(pattern=f"^({_CFA_PATTERN})$")
     bits: int = Field(ge=8, le=16)
     black: int = Field(ge=0)

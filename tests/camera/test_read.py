@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import hashlib
+import struct
+
+import numpy as np
+import pytest
+import rawpy
+from PIL import Image
+
+from rawbench.camera import read as module
+from rawbench.camera.cameras import find_camera
+from rawbench.camera.dng import cfa_dng_bytes, write_cfa_dng
+from rawbench.camera.read import read_camera_file, read_camera_info
+from rawbench.camera.simulate import Shot, take_picture
+from rawbench.errors import SampleError
+
+
+@pytest.fixture
+def image(panorama):
+    camera = find_camera("olympus-e-pl6")
+    return take_picture(panorama[40:88, :64], camera, Shot(), np.random.default_rng(0))
+
+
+@pytest.fixture
+def photo(tmp_path, image):
+    path = tmp_path / "photo.dng"
+    write_cfa_dng(path, image)
+    return path
+
+
+def test_both_renditions_are_the_fields(photo):
+    file = read_camera_file(photo)
+    with rawpy.imread(str(photo)) as raw:
+        expected = raw.postprocess(
+            output_color=rawpy.ColorSpace.raw,
+            use_camera_wb=True,
+            use_auto_wb=False,
+            no_auto_bright=True,
+            output_bps=16,
+            gamma=(1, 1),
+        )
+        rendered = raw.postprocess(use_camera_wb=True, half_size=False, no_auto_bright=True)
+    np.testing.assert_array_equal(file.raw16, expected)
+    np.testing.assert_array_equal(file.srgb8, rendered)
+    assert file.raw16.dtype == np.uint16 and file.srgb8.dtype == np.uint8
+
+
+def test_the_digest_is_the_files(photo):
+    info = read_camera_info(photo)
+    assert info.digest == hashlib.sha256(photo.read_bytes()).hexdigest()
+    assert info == read_camera_file(photo).info
+
+
+@pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True)])
+def test_both_renditions_are_turned_alike(tmp_path, image, orientation, turned):
+    data = cfa_dng_bytes(image)
+    upright = struct.pack("<HHIHH", 274, 3, 1, 1, 0)
+    assert data.count(upright) == 1
+    path = tmp_path / "turned.dng"
+    path.write_bytes(data.replace(upright, struct.pack("<HHIHH", 274, 3, 1, orientation, 0)))
+    file = read_camera_file(path)
+    size = image.mosaic.shape[::-1] if turned else image.mosaic.shape
+    assert file.raw16.shape[:2] == file.srgb8.shape[:2] == (file.info.height, file.info.width) == size
+
+
+def bad_files(photo):
+    good = photo.read_bytes()
+    yield "empty.dng", b""
+    yield "text.dng", b"not a picture\n" * 40
+    yield "cut.dng", good[: len(good) // 2]
+    yield "header.dng", good[:100]
+
+
+@pytest.mark.parametrize("reader", [read_camera_info, read_camera_file])
+def test_bad_files_are_named_in_one_line(tmp_path, photo, reader):
+    for name, data in bad_files(photo):
+        path = tmp_path / name
+        path.write_bytes(data)
+        with pytest.raises(SampleError) as caught:
+            reader(path)
+        assert str(path) in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", [read_camera_info, read_camera_file])
+def test_missing_files_folders_and_pictures_are_refused(tmp_path, reader):
+    Image.new("RGB", (32, 32)).save(tmp_path / "a.png")
+    for path, message in (
+        (tmp_path / "no.dng", "No such file"),
+        (tmp_path, "directory"),
+        (tmp_path / "a.png", "not a camera file"),
+    ):
+        with pytest.raises(SampleError, match=message):
+            reader(path)
+
+
+class Sensor:
+    """What LibRaw says of a sensor, as far as it is asked."""
+
+    raw_type = rawpy.RawType.Flat
+    raw_pattern = np.array([[0, 1], [3, 2]])
+    num_colors = 3
+
+
+@pytest.mark.parametrize(
+    ("fact", "value", "message"),
+    [
+        ("raw_pattern", np.zeros((6, 6), int), "X-Trans"),
+        ("raw_pattern", None, "Foveon"),
+        ("raw_type", rawpy.RawType.Stack, "Foveon"),
+        ("num_colors", 4, "4 colours"),
+    ],
+)
+def test_other_sensors_are_not_supported(fact, value, message):
+    sensor = Sensor()
+    assert module._unsupported(sensor) == ""
+    setattr(sensor, fact, value)
+    assert message in module._unsupported(sensor)
+
+
+def test_renditions_of_two_sizes_are_refused(tmp_path):
+    raw, srgb = np.zeros((4, 6, 3), np.uint16), np.zeros((6, 4, 3), np.uint8)
+    with pytest.raises(SampleError, match=r"a\.dng: raw and sRGB differ in size \(6x4 and 4x6\)"):
+        module._check_renditions(tmp_path / "a.dng", raw, srgb)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import shutil
+
+import pytest
+import torch
+
+from rawbench.datasets.embedded import SampleDataset, sample_folder
+from rawbench.datasets.folder import FolderDataset
+from rawbench.errors import SampleError, UsageError
+from rawbench.options import build_options
+
+
+def dataset(root, **options) -> FolderDataset:
+    return FolderDataset(build_options(FolderDataset.Options, {"root": str(root), **options}, "dataset folder"))
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """A folder as photographers have them: camera files at two levels, and other things."""
+    (tmp_path / "trip").mkdir()
+    shutil.copy(sample_folder() / "sony-slt-a57_sunrise_1.dng", tmp_path / "B.DNG")
+    shutil.copy(sample_folder() / "olympus-e-pl6_city_2.dng", tmp_path / "trip" / "a.dng")
+    (tmp_path / "a.jpg").write_bytes(b"no camera file")
+    return tmp_path
+
+
+def test_camera_files_are_found_at_every_level(photos):
+    assert dataset(photos).ids() == ["B.DNG", "trip/a.dng"]
+
+
+def test_images_are_those_of_the_embedded_dataset(photos):
+    own, sample = dataset(photos), SampleDataset(SampleDataset.Options())
+    loaded, expected = own.load("B.DNG"), sample.load("sony-slt-a57_sunrise_1")
+    assert torch.equal(loaded.raw, expected.raw) and torch.equal(loaded.srgb, expected.srgb)
+    assert loaded.info.source_digest == expected.info.source_digest
+    assert dataset(photos, rendition="jpeg50").info("B.DNG").source_digest != expected.info.source_digest
+
+
+def test_a_bad_file_is_named_and_the_others_work(photos):
+    (photos / "bad.dng").write_bytes((photos / "B.DNG").read_bytes()[:1000])
+    own = dataset(photos)
+    for call in (own.info, own.load):
+        with pytest.raises(SampleError, match=str(photos / "bad.dng")):
+            call("bad.dng")
+    assert own.info("B.DNG").camera == "Sony SLT-A57"
+    (problem,) = own.verify(photos)
+    assert problem.where == "bad.dng" and "LibRaw" in problem.what
+
+
+def test_a_file_that_goes_away_is_named(photos):
+    own = dataset(photos)
+    own.ids()
+    (photos / "B.DNG").unlink()
+    with pytest.raises(SampleError, match="B.DNG: cannot be read"):
+        own.load("B.DNG")
+
+
+def test_folders_without_camera_files_are_refused(tmp_path):
+    with pytest.raises(SampleError, match="holds no camera file"):
+        dataset(tmp_path).ids()
+    with pytest.raises(SampleError, match="is no folder"):
+        dataset(tmp_path / "no").ids()
+
+
+def test_the_root_is_required():
+    with pytest.raises(UsageError, match="dataset folder: option root"):
+        build_options(FolderDataset.Options, {}, "dataset folder")
