@@ -19,6 +19,8 @@ COMMANDS = {
     "run": "Measure methods on a dataset.",
     "table": "Print a run's rate-distortion table.",
     "export": "Write a run's rows as CSV, Parquet or JSON.",
+    "regress": "Hold methods to a reference.",
+    "reference": "Make and update references.",
     "methods": "List and show methods.",
     "datasets": "List, show, simulate, prepare and verify datasets.",
     "metrics": "List and show metrics.",

@@ -1,0 +1,142 @@
+"""``rawbench reference``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of, split_commas
+
+
+@click.group()
+def reference() -> None:
+    """Make and update the references that 'rawbench regress' compares with."""
+
+
+_jobs = click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+_run = click.option("--run", type=click.Path(path_type=Path), metavar="RUN",
+                    help="Take the numbers of this run; nothing is measured.")  # fmt: skip
+
+
+@reference.command(
+    epilog="""\b
+Examples:
+  rawbench reference create results/reference/sample.json --methods uniform,poly,residual
+  rawbench reference create REFERENCE --run RUN --methods poly,residual --tolerance 'psnr=-0.05 dB'
+"""
+)
+@click.argument("file", type=click.Path(path_type=Path), metavar="REFERENCE")
+@click.option("--methods", multiple=True, callback=split_commas, metavar="NAME[:OPTION=VALUE]...,...",
+              help="Methods, separated by commas.  [with --run: all of the run]")  # fmt: skip
+@click.option("--dataset", multiple=True, callback=split_commas, metavar="NAME[:OPTION=VALUE]...,...",
+              help="[default: sample]")  # fmt: skip
+@click.option("--rate-points", multiple=True, callback=split_commas, metavar="N|NAME,...", help="Only these.")
+@click.option("--images", multiple=True, callback=split_commas, metavar="ID,...", help="Only these images.")
+@click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
+@click.option("--tolerance", "tolerances", multiple=True, metavar="NAME=TOLERANCE",
+              help="Of a rate, a metric or bd_rate, such as 'psnr=-0.02 dB'. Repeatable.")  # fmt: skip
+@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True)
+@click.option("--force", is_flag=True, help="Replace a reference that is there.")
+@_run
+@_jobs
+def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...], force: bool, **given: Any) -> None:
+    """Measure methods and write the numbers as a reference."""
+    from rawbench.errors import UsageError
+    from rawbench.plan import make_config
+    from rawbench.reference import METRICS
+
+    if file.exists() and not force:
+        raise UsageError(f"{file} is there already; 'rawbench reference update' repeats it, --force replaces it")
+    values = {key: value for key, value in given.items() if value not in (None, ())}
+    if run is None:
+        config = make_config({"methods": (), "metrics": METRICS, **values}, "rawbench reference create")
+        _write(file, _measure(config, jobs), config, _parse(tolerances))
+        return
+    config, results = _of_run(run, values)
+    _write(file, results, config, _parse(tolerances))
+
+
+@reference.command(epilog="Example: rawbench reference update results/reference/sample.json")
+@click.argument("file", type=click.Path(path_type=Path), metavar="REFERENCE")
+@_jobs
+def update(file: Path, jobs: int) -> None:
+    """Measure again what REFERENCE names and replace its numbers; its tolerances stay. Prints what changed."""
+    from rawbench.reference import read_reference
+    from rawbench.regress import NotComparable, Subset, judge_run, report_lines
+
+    old = read_reference(file)
+    results = _measure(old.config(), jobs)
+    try:
+        click.echo("\n".join(report_lines(judge_run(old, results, Subset()))))
+    except NotComparable as error:
+        click.echo(f"the old numbers cannot be compared: {error}")
+    _write(file, results, old.config(), {}, old.tolerances)
+
+
+def _measure(config: Any, jobs: int) -> Any:
+    from rawbench.cli.progress import make_progress
+    from rawbench.cli.regress import run_folder
+    from rawbench.cli.run import resolve_device
+    from rawbench.driver import run_plan
+    from rawbench.errors import RawbenchError
+    from rawbench.plan import make_plan
+    from rawbench.results import read_results
+
+    config = config.model_copy(update={"jobs": jobs})
+    catalogue = catalogue_of()
+    device = resolve_device(config.device)
+    plan = make_plan(config, catalogue, device)
+    if plan.problems:
+        raise RawbenchError(f"no reference without every image: {plan.problems[0]}")
+    with run_folder(None) as folder, make_progress() as progress:
+        run_plan(plan, config, catalogue, folder, device, progress, command="rawbench reference")
+        return read_results(folder)
+
+
+def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
+    """The part of a run that becomes the reference, and the configuration that would measure it again."""
+    from rawbench.errors import UsageError
+    from rawbench.plan import make_config
+    from rawbench.reference import METRICS, part_of
+    from rawbench.results import read_results
+
+    results = read_results(run)
+    metrics = tuple(given.get("metrics", [name for name in METRICS if name in results.metrics]))
+    part = part_of(results, given.get("methods", ()), given.get("dataset", ()), given.get("images", ()),
+                   given.get("rate_points", ()), metrics)  # fmt: skip
+    if not part.rows:
+        raise UsageError(f"{run} has no cell of these methods, datasets, rate points and images")
+    images = tuple(dict.fromkeys(row.image for row in part.rows))
+    values = {"methods": ("set by the run",), "images": images, "rate_points": given.get("rate_points", ())}
+    return make_config(values, "rawbench reference create"), part
+
+
+def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
+    from rawbench.errors import UsageError
+    from rawbench.regress import Threshold
+
+    found = {}
+    for text in tolerances:
+        name, separator, value = text.partition("=")
+        if not separator:
+            raise UsageError(f"--tolerance {text}: the form is NAME=TOLERANCE")
+        found[name] = Threshold.parse(value).text
+    return found
+
+
+def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
+    from rawbench import __version__
+    from rawbench.errors import UsageError
+    from rawbench.names import suggest
+    from rawbench.reference import default_tolerances, make_reference, write_reference
+
+    known = kept or default_tolerances(results.metrics)
+    for name in given:
+        if name not in known:
+            raise UsageError(f"--tolerance: no rate or metric {name!r}{suggest(name, known)}")
+    tolerances = known | given
+    made = make_reference(results, config, __version__, tolerances)
+    write_reference(made, file)
+    click.echo(f"{file}: {len(made.cells)} cells, {file.stat().st_size / 1024:.0f} KiB")

@@ -1,0 +1,86 @@
+"""``rawbench regress``."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench regress results/reference/sample.json
+  rawbench regress results/reference/sample.json --subset method=poly,residual --subset image=sony*
+  rawbench regress REFERENCE --junit regress.xml --github
+  rawbench regress REFERENCE --run rawbench-runs/sample-1a2b3c4d
+"""
+)
+@click.argument("reference", type=click.Path(path_type=Path))
+@click.option("--subset", "subsets", multiple=True, metavar="KIND=NAME,...",
+              help="Only these: method, rate_point, dataset or image; * in a name matches anything.")  # fmt: skip
+@click.option("--run", "run", type=click.Path(path_type=Path), metavar="RUN", help="Judge a run that was made before.")
+@click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="Keep the run there.")
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
+@click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
+@click.option("--github", is_flag=True, help="Print annotations for GitHub Actions.")
+def regress(
+    reference: Path,
+    subsets: tuple[str, ...],
+    run: Path | None,
+    out: Path | None,
+    jobs: int,
+    junit_file: Path | None,
+    github: bool,
+) -> None:
+    """Run what REFERENCE names and hold it to its numbers, within its tolerances.
+
+    \b
+    Exit codes: 0 as good or better, 1 worse (regression), 2 usage, 3 not comparable (a missing cell, other
+    images, another metric version or schema, nothing measured), 4 a method failed. The worst one wins.
+    """
+    from rawbench import regress as gate
+    from rawbench.files import write_atomically
+    from rawbench.reference import read_reference
+
+    wanted = read_reference(reference)
+    subset = gate.Subset.parse(subsets)
+    verdicts = _judge(wanted, subset, run, out, jobs)
+    if junit_file:
+        write_atomically(junit_file, gate.junit(verdicts))
+    for line in gate.github_annotations(verdicts, str(reference)) if github else ():
+        click.echo(line)
+    click.echo("\n".join(gate.report_lines(verdicts)))
+    if advice := gate.update_advice(verdicts, reference):
+        click.echo(advice)
+    raise click.exceptions.Exit(gate.exit_code(verdicts))
+
+
+def _judge(wanted: Any, subset: Any, run: Path | None, out: Path | None, jobs: int) -> list[Any]:
+    from rawbench import regress as gate
+    from rawbench.cli.progress import make_progress
+    from rawbench.cli.run import resolve_device
+    from rawbench.results import read_results
+
+    if run is not None:
+        return gate.judge_run(wanted, read_results(run), subset)
+    catalogue = catalogue_of()
+    plan = gate.plan_reference(wanted, catalogue, resolve_device(wanted.config().device))
+    with run_folder(out) as folder, make_progress() as progress:
+        return gate.run_reference(wanted, plan, catalogue, folder, progress, subset, jobs)
+
+
+@contextmanager
+def run_folder(out: Path | None) -> Iterator[Path]:
+    """The folder asked for, or one that goes away."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="rawbench-") as folder:
+        yield Path(folder)
