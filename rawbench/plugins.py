@@ -69,8 +69,8 @@ def load_plugins(extra: Iterable[str] = ()) -> Catalogue:
 def _load(catalogue: Catalogue, name: str, source: str, load: Callable[[], Any]) -> None:
     try:
         module = load()
-    except Exception as error:
-        catalogue.warnings.append(f"plugin {name!r} is left out: {type(error).__name__}: {error}")
+    except (Exception, SystemExit) as error:
+        catalogue.warnings.append(f"plugin {name!r} is left out: {_one_line(error)}")
         return
     try:
         catalogue.manager.register(module, name=name)
@@ -97,7 +97,7 @@ def _register(catalogue: Catalogue, module: Any, plugin: str, kind: str) -> None
     except PluginError:
         raise
     except Exception as error:
-        catalogue.warnings.append(f"plugin {plugin!r}: register_{kind} failed: {type(error).__name__}: {error}")
+        catalogue.warnings.append(f"plugin {plugin!r}: register_{kind} failed: {_one_line(error)}")
 
 
 def _refuse_misspelt_hooks(catalogue: Catalogue, module: Any, name: str) -> None:
@@ -106,6 +106,10 @@ def _refuse_misspelt_hooks(catalogue: Catalogue, module: Any, name: str) -> None
         function = getattr(module, attribute, None)
         if getattr(function, "rawbench_impl", None) and not hasattr(hookspecs, attribute):
             raise PluginError(f"plugin {name!r}: there is no hook {attribute!r}")
+
+
+def _one_line(error: BaseException) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _import_named(name: str) -> Any:
@@ -119,5 +123,9 @@ def _import_named(name: str) -> Any:
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[module_name] = module
-    spec.loader.exec_module(module)
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[module_name]
+        raise
     return module

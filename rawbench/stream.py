@@ -64,7 +64,8 @@ def write_stream(header: Header, payload: bytes, srgb: Tensor) -> bytes:
     """
     if not 1 <= header.format_version <= 15 or not 0 <= header.rate_point <= 255:
         raise ValueError(f"header out of range: {header}")
-    if not (1 <= header.height <= MAX_SIDE and 1 <= header.width <= MAX_SIDE):
+    sides = (header.height, header.width)
+    if not all(1 <= side <= MAX_SIDE for side in sides) or header.height * header.width > MAX_PIXELS:
         raise ValueError(f"image size out of range: {header.height}x{header.width}")
     head = (
         bytes([MAGIC | header.format_version])

@@ -155,16 +155,13 @@ class _Zygote:
         raise RawbenchError("the process that starts the checks cannot start or died; its last words are above")
 
     def close(self) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            if self._process.stdin is not None:
-                self._process.stdin.close()
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            _kill_group(self._process.pid)
-            self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        """It holds nothing that is worth a tidy end."""
+        _kill_group(self._process.pid)
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            with contextlib.suppress(OSError):
+                if pipe is not None:
+                    pipe.close()
 
 
 class _Watch:

@@ -1,0 +1,70 @@
+"""Golden streams: written on demand, never overwritten by accident, and read again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from specimens import Honest, WrongShape
+
+from rawbench.errors import RawbenchError
+from rawbench.testing import CheckResult, Launcher, run_checks, write_golden
+from rawbench.testing.golden import read_golden
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory, rawbench_launcher: Launcher) -> Path:
+    out = tmp_path_factory.mktemp("golden")
+    write_golden(Honest, out, launcher=rawbench_launcher)
+    return out
+
+
+def judged(folder: Path, launcher: Launcher) -> CheckResult:
+    return run_checks(Honest, only=["golden"], golden=folder, launcher=launcher)[0]
+
+
+def test_a_stream_and_what_it_decodes_to_for_some_images_and_rate_points(folder: Path) -> None:
+    names = sorted(path.name for path in (folder / "honest").iterdir())
+    stems = ["v1-17x33-q0", "v1-17x33-q2", "v1-pair-a-q0", "v1-pair-a-q2"]
+    assert names == sorted(f"{stem}.{ending}" for stem in stems for ending in ("npz", "rbs"))
+    _, srgb, raw = read_golden(folder / "honest")["v1-17x33-q2"]
+    assert srgb.dtype == np.uint8 and raw.dtype == np.float32
+    assert srgb.shape == raw.shape == (3, 17, 33)
+
+
+def test_they_are_read_again(folder: Path, rawbench_launcher: Launcher) -> None:
+    assert judged(folder, rawbench_launcher).status == "pass"
+
+
+def test_another_raw_is_a_fault(folder: Path, tmp_path: Path, rawbench_launcher: Launcher) -> None:
+    copy = tmp_path / "honest"
+    copy.mkdir()
+    data, srgb, raw = read_golden(folder / "honest")["v1-17x33-q0"]
+    (copy / "v1-17x33-q0.rbs").write_bytes(data)
+    np.savez(copy / "v1-17x33-q0.npz", srgb=srgb, raw=raw + np.float32(0.25))
+    (copy / "v2-later-q0.rbs").write_bytes(bytes([0xB2]) + data[1:])
+    np.savez(copy / "v2-later-q0.npz", srgb=srgb, raw=raw)
+    result = judged(tmp_path, rawbench_launcher)
+    assert result.status == "fail"
+    assert "v1-17x33-q0: decodes to a raw that differs by 0.25 from the one kept" in result.sentence
+    assert "and 1 more" in result.sentence
+
+
+def test_what_is_there_is_not_overwritten(folder: Path, rawbench_launcher: Launcher) -> None:
+    with pytest.raises(RawbenchError, match="has golden streams of format version 1 already"):
+        write_golden(Honest, folder, launcher=rawbench_launcher)
+    assert len(write_golden(Honest, folder, replace=True, launcher=rawbench_launcher)) == 8
+
+
+def test_a_method_that_fails_leaves_none(tmp_path: Path, rawbench_launcher: Launcher) -> None:
+    with pytest.raises(RawbenchError, match="no golden streams of .*shape: scene-a"):
+        write_golden(WrongShape, tmp_path, launcher=rawbench_launcher)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_stream_without_its_raw_is_named(tmp_path: Path) -> None:
+    (tmp_path / "v1-x-q0.rbs").write_bytes(b"")
+    with pytest.raises(RawbenchError, match="golden stream .*v1-x-q0.rbs"):
+        read_golden(tmp_path)
+    assert read_golden(tmp_path / "none") == {}
