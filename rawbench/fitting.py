@@ -9,6 +9,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from rawbench.coefficients import (
@@ -22,6 +23,8 @@ from rawbench.polynomial import (
     CURVES,
     NormalEquations,
     Polynomial,
+    chunks,
+    clip_class,
     clipped_channels,
     correction_equations,
     exponents,
@@ -30,16 +33,17 @@ from rawbench.polynomial import (
 )
 
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
-_TRIAL_PIXELS = 1 << 16
+_TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
+_TRIAL_CLASS_PIXELS = 1 << 12
+_MIDDLING_STEP = 9  # at which degrees are compared
 _SMALL_IMAGE = 1 << 17  # pixels: below, a bit is priced as if the image had as many
 
 
 @dataclass(frozen=True)
 class _Choice:
-    """One way to code a clip class: its degree (-1: not at all), integers, squared error and bits."""
+    """One way to code a clip class: its degree (-1: not at all), squared error and bits."""
 
     degree: int
-    integers: np.ndarray | None
     error: float
     bits: float
 
@@ -53,33 +57,52 @@ def fit_polynomial(srgb: Tensor, raw: Tensor, degree: int, price: float) -> Quan
         degree: highest total degree, 1..5, of the polynomial and of the corrections.
         price: decibels that one bit per pixel has to buy (of an image of 2**17 pixels, if it has fewer).
     """
-    curve, threshold = choose_rendition(srgb, raw, degree)
-    pixels = srgb.reshape(3, -1).shape[1]
-    decibels_per_bit = price / max(pixels, _SMALL_IMAGE)
-    equations = main_equations(srgb, raw, degree, CURVES[curve], THRESHOLDS[threshold])
-    low, step, main = _choose_main(equations, degree, decibels_per_bit)
-    base = Polynomial(CURVES[curve], low, main * 0.5 ** (4 + step), THRESHOLDS[threshold])
-    unclipped = float(equations.squared_error(_padded(base.coefficients, len(equations.gram))).sum())
-    classes = correction_equations(srgb, raw, base, degree)
-    correction_step, chosen = _choose_corrections(classes, degree, unclipped, 3 * pixels, decibels_per_bit)
-    return Quantised(curve, threshold, low, step, correction_step, main, chosen)
-
-
-def choose_rendition(srgb: Tensor, raw: Tensor, degree: int) -> tuple[int, int]:
-    """The curve (index into ``CURVES``) and clip threshold (index into ``THRESHOLDS``) that fit raw best.
-
-    Judged on some 65 536 pixels spread evenly over the image.
-    """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
-    codes, target = codes[:, ::stride], target[:, ::stride]
+    trial = codes[:, ::stride], target[:, ::stride]
+    decibels_per_bit = price / max(codes.shape[1], _SMALL_IMAGE)
+    curve, threshold = choose_rendition(*trial, degree)
+    name, limit = CURVES[curve], THRESHOLDS[threshold]
+    low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
+
+    equations = main_equations(codes, target, low, name, limit)
+    solution = equations.solve(prior=identity_prior(low))
+    main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
+    base = Polynomial(name, low, main * 0.5 ** (4 + step), limit)
+    rest = float(equations.squared_error(base.coefficients.T).sum())
+
+    classes = _correction_trial(codes, target, base, degree)
+    finer, degrees = _choose_corrections(classes, degree, rest, target.numel(), decibels_per_bit)
+    corrections = {}
+    for clipped, part in correction_equations(codes, target, base, degrees).items():
+        integers = round_coefficients(part, part.solve(), 0.5 ** (1 + finer))
+        corrections[clipped] = (degrees[clipped], integers.reshape(len(clipped_channels(clipped)), -1))
+    return Quantised(curve, threshold, low, step, finer, main, corrections)
+
+
+def _correction_trial(codes: Tensor, target: Tensor, base: Polynomial, degree: int) -> dict[int, NormalEquations]:
+    """Equations of all clip classes from some thousand pixels of each, weighted as if they were from all."""
+    group = torch.cat([clip_class(codes[:, part].T, base.threshold) for part in chunks(codes.shape[1])])
+    classes = {}
+    for clipped in range(1, 8):
+        rows = torch.nonzero(group == clipped).squeeze(1)
+        if not len(rows):
+            continue
+        kept = rows[:: max(1, len(rows) // _TRIAL_CLASS_PIXELS)]
+        found = correction_equations(codes[:, kept], target[:, kept], base, {clipped: degree})
+        classes[clipped] = found[clipped].scaled(len(rows) / len(kept))
+    return classes
+
+
+def choose_rendition(codes: Tensor, target: Tensor, degree: int) -> tuple[int, int]:
+    """The curve (index into ``CURVES``) and clip threshold (index into ``THRESHOLDS``) that fit raw best."""
 
     def error(curve: str, threshold: int, order: int) -> float:
         equations = main_equations(codes, target, order, curve, threshold)
         solution = equations.solve(prior=identity_prior(order))
         total = float(equations.squared_error(solution).sum())
         base = Polynomial(curve, order, solution.T, threshold)
-        for part in correction_equations(codes, target, base, 1).values():
+        for part in correction_equations(codes, target, base, dict.fromkeys(range(1, 8), 1)).values():
             total += float(part.squared_error(part.solve()).sum())
         return total
 
@@ -91,31 +114,27 @@ def choose_rendition(srgb: Tensor, raw: Tensor, degree: int) -> tuple[int, int]:
     return curve, best if thresholds[best] < 0.98 * thresholds[0] else 0
 
 
-def _choose_main(equations: NormalEquations, degree: int, price: float) -> tuple[int, int, np.ndarray]:
-    """Degree, step index and integers (3, F) of the polynomial with the least cost."""
-    best: tuple[float, int, int, np.ndarray] | None = None
-    for low in range(degree + 1):
-        part = equations.leading(len(exponents(low)))
-        prior = identity_prior(low)
-        solution = part.solve(prior=prior)
-        for step in range(3, STEPS - 3):
-            size = 0.5 ** (4 + step)
-            integers = round_coefficients(part, solution, size)
-            error = float(part.squared_error(integers * size).sum()) / max(3 * part.weight, 1.0)
-            bits = approximate_bits(integers - np.rint(prior / size))
-            cost = 10 * math.log10(error + _FLOOR) + price * bits
-            if best is None or cost < best[0]:
-                best = cost, low, step, integers.T
-    assert best is not None
-    return best[1:]
+def _choose_main(equations: NormalEquations, degree: int, price: float) -> tuple[int, int]:
+    """Degree and step index of the polynomial with the least cost; ``price`` is in decibels per bit."""
+
+    def cost(order: int, step: int) -> float:
+        part, prior = equations.leading(len(exponents(order))), identity_prior(order)
+        size = 0.5 ** (4 + step)
+        integers = round_coefficients(part, part.solve(prior=prior), size)
+        error = float(part.squared_error(integers * size).sum()) / max(3 * part.weight, 1.0)
+        bits = approximate_bits(integers - np.rint(prior / size))
+        return 10 * math.log10(error + _FLOOR) + price * bits
+
+    order = min(range(degree + 1), key=lambda o: cost(o, _MIDDLING_STEP))
+    return order, min(range(3, STEPS - 3), key=lambda s: cost(order, s))
 
 
 def _choose_corrections(
     classes: dict[int, NormalEquations], degree: int, rest: float, values: int, price: float
-) -> tuple[int, dict[int, tuple[int, np.ndarray]]]:
-    """Step index, and for each clip class that is worth it the degree and integers (K, F)."""
+) -> tuple[int, dict[int, int]]:
+    """Step index, and the degree of each clip class that is worth it."""
     best: tuple[float, int, dict[int, _Choice]] | None = None
-    for step in range(0, STEPS - 4):
+    for step in range(1, 11):
         options = {c: _correction_options(e, c, degree, step) for c, e in classes.items()}
         chosen = {c: found[0] for c, found in options.items()}
         for _ in range(4):  # the price of a bit in squared error depends on the total, which depends on the choice
@@ -128,13 +147,13 @@ def _choose_corrections(
         if best is None or cost < best[0]:
             best = cost, step, chosen
     assert best is not None
-    return best[1], {c: (o.degree, o.integers) for c, o in best[2].items() if o.integers is not None}
+    return best[1], {c: option.degree for c, option in best[2].items() if option.degree >= 0}
 
 
 def _correction_options(equations: NormalEquations, clipped: int, degree: int, step: int) -> list[_Choice]:
     outputs = len(clipped_channels(clipped))
     terms = len(exponents(degree, 3 - outputs))
-    options = [_Choice(-1, None, float(equations.energy.sum()), 0.0)]
+    options = [_Choice(-1, float(equations.energy.sum()), 0.0)]
     size = 0.5 ** (1 + step)
     for low in range(degree + 1 if outputs < 3 else 1):
         kept = len(exponents(low, 3 - outputs))
@@ -144,11 +163,5 @@ def _correction_options(equations: NormalEquations, clipped: int, degree: int, s
         part.energy, part.weight = equations.energy, equations.weight
         integers = round_coefficients(part, part.solve(), size)
         error = float(part.squared_error(integers * size).sum())
-        options.append(_Choice(low, integers.reshape(outputs, kept), error, approximate_bits(integers) + 3))
+        options.append(_Choice(low, error, approximate_bits(integers) + 3))
     return options
-
-
-def _padded(coefficients: np.ndarray, terms: int) -> np.ndarray:
-    full = np.zeros((terms, len(coefficients)))
-    full[: coefficients.shape[1]] = coefficients.T
-    return full

@@ -15,7 +15,7 @@ Two properties matter more than speed:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -130,6 +130,13 @@ class NormalEquations:
         part.energy, part.weight = self.energy, self.weight
         return part
 
+    def scaled(self, factor: float) -> NormalEquations:
+        """The same equations with every weight multiplied."""
+        part = NormalEquations(len(self.gram), len(self.energy))
+        part.gram, part.moment = self.gram * factor, self.moment * factor
+        part.energy, part.weight = self.energy * factor, self.weight * factor
+        return part
+
     def solve(self, ridge: float = 1e-9, prior: np.ndarray | None = None) -> np.ndarray:
         """Coefficients (F, O); the ridge, relative to the weight, settles what the pixels leave open.
 
@@ -206,13 +213,24 @@ class Polynomial:
 
     def directions(self, codes: Tensor, clipped: int) -> list[Tensor]:
         """For each clipped channel, the step of raw per step of that channel near white: float64 (N, 3) each."""
-        steps = []
-        for channel in clipped_channels(clipped):
-            high, low = codes.clone(), codes.clone()
-            high[:, channel], low[:, channel] = 255, _SLOPE_CODE
-            top = evaluate(high, self.coefficients, self.degree, self.curve)
-            steps.append(top - evaluate(low, self.coefficients, self.degree, self.curve))
-        return steps
+        return [
+            evaluate(codes[:, [c for c in range(3) if c != channel]], *self._slope(channel), self.curve)
+            for channel in clipped_channels(clipped)
+        ]
+
+    def _slope(self, channel: int) -> tuple[np.ndarray, int]:
+        """Difference of the polynomial at two codes of one channel, a polynomial of the other two channels."""
+        tables = legendre_tables(self.curve)
+        degree = max(self.degree - 1, 0)
+        position = {term: i for i, term in enumerate(exponents(degree, 2))}
+        slope = np.zeros((3, len(position)))
+        for column, term in enumerate(exponents(self.degree)):
+            power = term[channel]
+            if power:
+                others = term[:channel] + term[channel + 1 :]
+                step = tables[power][255] - tables[power][_SLOPE_CODE]
+                slope[:, position[others]] = slope[:, position[others]] + self.coefficients[:, column] * step
+        return slope, degree
 
 
 def chunks(count: int, size: int = CHUNK_PIXELS) -> Iterator[slice]:
@@ -252,34 +270,29 @@ def evaluate(codes: Tensor, coefficients: np.ndarray, degree: int, curve: str = 
     if channels == 0:
         row = torch.from_numpy(np.ascontiguousarray(coefficients[:, 0])).to(codes.device)
         return row.expand(len(codes), -1)
-    inner = _inner_tables(coefficients, degree, channels, legendre_tables(curve))
+    legendre = torch.from_numpy(legendre_tables(curve).copy()).to(codes.device)
     index = codes.long()
-    outer = torch.from_numpy(legendre_tables(curve)[: degree + 1].copy()).to(codes.device)
-    powers = [outer[:, index[:, c]] for c in range(channels - 1)]
-    last = index[:, channels - 1]
-    columns = []
-    for output in range(len(coefficients)):
-        total: Tensor | None = None
-        for head, table in inner[output].items():
-            term = torch.from_numpy(table).to(codes.device)[last]
-            for c, k in enumerate(head):
-                if k:
-                    term = term * powers[c][k]
-            total = term if total is None else total + term
-        columns.append(total)
-    return torch.stack(columns, 1)
+    powers = [legendre[1 : degree + 1, index[:, c], None] for c in range(channels - 1)]
+    total: Tensor | None = None
+    for head, table in _last_channel_tables(coefficients, degree, channels, curve).items():
+        term = torch.from_numpy(table).to(codes.device)[index[:, channels - 1]]
+        for c, k in enumerate(head):
+            if k:
+                term = term * powers[c][k - 1]
+        total = term if total is None else total + term
+    assert total is not None
+    return total
 
 
-def _inner_tables(
-    coefficients: np.ndarray, degree: int, channels: int, legendre: np.ndarray
-) -> list[dict[tuple[int, ...], np.ndarray]]:
-    """For each output and each exponent of all channels but the last: the last channel's share as a table (256,)."""
-    tables: list[dict[tuple[int, ...], np.ndarray]] = [{} for _ in coefficients]
+def _last_channel_tables(
+    coefficients: np.ndarray, degree: int, channels: int, curve: str
+) -> dict[tuple[int, ...], np.ndarray]:
+    """For each exponent of all channels but the last: the last channel's share as a table, float64 (256, O)."""
+    legendre = legendre_tables(curve)
+    tables: dict[tuple[int, ...], np.ndarray] = {}
     for position, term in enumerate(exponents(degree, channels)):
-        head, k = term[:-1], term[-1]
-        for output, row in enumerate(coefficients):
-            share = row[position] * legendre[k]
-            tables[output][head] = tables[output][head] + share if head in tables[output] else share
+        share = legendre[term[-1]][:, None] * coefficients[:, position]
+        tables[term[:-1]] = tables[term[:-1]] + share if term[:-1] in tables else share
     return tables
 
 
@@ -322,9 +335,14 @@ def main_equations(srgb: Tensor, raw: Tensor, degree: int, curve: str, threshold
 
 
 def correction_equations(
-    srgb: Tensor, raw: Tensor, base: Polynomial, degree: int, wanted: Callable[[int], bool] = bool
+    srgb: Tensor, raw: Tensor, base: Polynomial, degrees: Mapping[int, int]
 ) -> dict[int, NormalEquations]:
-    """Normal equations of the corrections of a polynomial, for each clip class that occurs.
+    """Normal equations of the corrections of a polynomial, by clip class.
+
+    Args:
+        srgb: uint8 (3, ...) and raw: float (3, ...), an image or a list of samples.
+        base: the polynomial to correct.
+        degrees: total degree by clip class; classes that are not in it, or do not occur, are left out.
 
     The unknowns of a class are the rows of ``Correction.coefficients``, one after the other; the one output is the
     error of ``base`` over all three channels.
@@ -334,11 +352,11 @@ def correction_equations(
     for part in chunks(codes.shape[1]):
         here = codes[:, part].T
         group = clip_class(here, base.threshold)
-        for clipped in (int(g) for g in torch.unique(group) if wanted(int(g))):
+        for clipped in (int(g) for g in torch.unique(group) if int(g) in degrees):
             rows = torch.nonzero(group == clipped).squeeze(1)
             pixels = here[rows]
             error = target[:, part].T[rows].double() - evaluate(pixels, base.coefficients, base.degree, base.curve)
-            design = correction_design(pixels, base, clipped, degree)
+            design = correction_design(pixels, base, clipped, degrees[clipped])
             if clipped not in found:
                 found[clipped] = NormalEquations(design.shape[2], 1)
             found[clipped].add(design.reshape(-1, design.shape[2]), error.reshape(-1, 1))
