@@ -19,6 +19,7 @@ COMMANDS = {
     "run": "Measure methods on a dataset.",
     "table": "Print a run's rate-distortion table.",
     "export": "Write a run's rows as CSV, Parquet or JSON.",
+    "compare": "Put two runs side by side.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",

@@ -1,0 +1,76 @@
+"""``rawbench compare``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from rawbench.compare import Comparison
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench compare rawbench-runs/before rawbench-runs/after
+  rawbench compare results/measured/sample.json RUN --markdown > comment.md
+  rawbench compare RUN RUN --pair poly=residual
+"""
+)
+@click.argument("a", type=click.Path(path_type=Path))
+@click.argument("b", type=click.Path(path_type=Path))
+@click.option("--metric", default="psnr", show_default=True, help="The quality to compare, beside bytes.")
+@click.option("--pair", "pairs", multiple=True, metavar="METHOD=METHOD",
+              help="Compare the curve of a method of A with that of another method of B. Repeatable.")  # fmt: skip
+@click.option("--markdown", is_flag=True, help="As Markdown for a pull request.")
+def compare(a: Path, b: Path, metric: str, pairs: tuple[str, ...], markdown: bool) -> None:
+    """Put two runs side by side, paired by image: what is better, worse and missing in B.
+
+    A and B are run folders, or JSON files of committed runs.
+    """
+    from rawbench.compare import compare_results, markdown_comment
+    from rawbench.results import read_results
+
+    comparison = compare_results(read_results(a), read_results(b), metric, dict(_pair(text) for text in pairs))
+    if markdown:
+        click.echo(markdown_comment(comparison))
+    else:
+        _print(comparison)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """``poly=residual``; methods with options hold ``=`` themselves, so that the middle one separates."""
+    from rawbench.errors import UsageError
+
+    parts = text.split("=")
+    if len(parts) % 2:
+        raise UsageError(f"--pair {text}: the form is METHOD=METHOD")
+    middle = len(parts) // 2
+    return "=".join(parts[:middle]), "=".join(parts[middle:])
+
+
+def _print(comparison: Comparison) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    from rawbench.compare import reasons, sum_up, tables
+
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=220)
+    console.print(sum_up(comparison), style="bold", markup=False)
+    for title, head, body in tables(comparison):
+        table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
+        for heading in head:
+            left = heading in ("dataset", "method", "rate point")
+            table.add_column(heading, justify="left" if left else "right", overflow="fold")
+        for row in body:
+            table.add_row(*(cell.replace("[", r"\[") for cell in row))
+        console.print()
+        console.print(table)
+    for line in comparison.missing:
+        console.print(f"missing: {line}", style="red", markup=False, soft_wrap=True)
+    for line in [*reasons(comparison), *comparison.notes]:
+        console.print(line, style="dim", markup=False, soft_wrap=True)
