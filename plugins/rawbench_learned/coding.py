@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +37,12 @@ FITTED_PIXELS = 1 << 18
 """About how many pixels of an image m(v) is fitted to."""
 
 Stage = Callable[[str], AbstractContextManager[None]]
+
+
+@contextmanager
+def untimed(name: str) -> Iterator[None]:
+    """A stage that nobody measures."""
+    yield
 
 
 @dataclass
@@ -125,7 +131,7 @@ class Coder:
 
     def analyse(self, raw: Tensor, srgb: Tensor, quality: int) -> Latents:
         """Return the latents of an image, computed in fixed tiles."""
-        _check_size(srgb)
+        check_size(srgb)
         stride = max(1, math.isqrt(raw[0].numel() // FITTED_PIXELS))
         fitted = solve_means(moments(raw, srgb, stride), self._directions, self._offset, M_STEP)
         means = np.round(fitted / M_STEP).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
@@ -138,7 +144,7 @@ class Coder:
         networks = self.networks
         for tile in tiles(height, width, ANALYSIS_TILE):
             srgb_tile = srgb[tile.window()]
-            base, features, guess = self._guide(srgb_tile, tensor, hats)
+            base, features, guess = self._guide(srgb_tile, tensor)
             residual = cells(raw[tile.window()] - base) * RESIDUAL_GAIN
             z_tile = networks.analysis(residual, guess, features, hats)
             v_tile = networks.hyper_analysis(z_tile, exact_features(srgb_tile))
@@ -163,7 +169,7 @@ class Coder:
             steps = torch.as_tensor(steps, dtype=torch.float32, device=self.device).view(-1, 1, 1)
             v_symbols = torch.round(latents.v / steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
             numbers = self._v_tables(quality, v_symbols.shape[1:])
-            encoder.write(_flat(v_symbols), numbers, weights.hyper_tables, self._hyper_models)
+            encoder.write(flat(v_symbols), numbers, weights.hyper_tables, self._hyper_models)
         with stage("synthesis"):
             phi, order = self.hyper(latents.means, v_symbols, srgb, quality)
         z = latents.z.flatten(1).T.contiguous()
@@ -172,10 +178,10 @@ class Coder:
 
         def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
             symbols = torch.round((z[positions] - means) / z_steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
-            flat = _flat(symbols)
+            flat = flat(symbols)
             encoder.write(flat, numbers.reshape(-1), weights.latent_tables, self._latent_models)
             if bits is not None:
-                cost = _cost(flat, numbers.reshape(-1), weights.latent_tables)
+                cost = symbol_costs(flat, numbers.reshape(-1), weights.latent_tables)
                 bits[positions.cpu()] = torch.from_numpy(cost.reshape(numbers.shape).sum(1))
             return symbols
 
@@ -191,7 +197,7 @@ class Coder:
         Raises:
             StreamError: of other weights, or no stream.
         """
-        _check_size(srgb)
+        check_size(srgb)
         if stream[:DIGEST_BYTES] != self.tag:
             found = stream[:DIGEST_BYTES].hex() or "nothing"
             raise StreamError(f"the stream was made with other weights ({found}, here {self.tag.hex()})")
@@ -203,18 +209,26 @@ class Coder:
             symbols = decoder.read(
                 self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models
             )
-            _check_symbols(symbols)
+            check_symbols(symbols)
             v_symbols = torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(-1, height, width)
         with stage("synthesis"):
             phi, order = self.hyper(means, v_symbols, srgb, quality)
 
         def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
             symbols = decoder.read(numbers.reshape(-1), weights.latent_tables, self._latent_models)
-            _check_symbols(symbols)
+            check_symbols(symbols)
             return torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(means.shape)
 
         z_hat = self.iterate(phi, order, quality, exchange, stage)
         return Coded(self._means_tensor(means), z_hat, order)
+
+    @torch.no_grad()
+    def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
+        """Return maps (H/4, W/4): ``bits_per_latent`` as the tables have it, and ``order_mask``, the steps."""
+        encoder = SymbolEncoder()
+        coded = self.write(self.analyse(raw, srgb, quality), srgb, quality, encoder, untimed, bits_map=True)
+        assert coded.bits is not None
+        return {"bits_per_latent": coded.bits, "order_mask": coded.order}
 
     def hyper(
         self, means: np.ndarray, v_symbols: Tensor, srgb: Tensor, quality: int
@@ -264,10 +278,9 @@ class Coder:
         z_hat = torch.empty(height * width, LATENTS, device=self.device)
         offsets = torch.as_tensor(self.weights.z_offsets[quality], dtype=torch.float32, device=self.device)
         z_steps = self._z_steps(quality)
-        flat_order = order.flatten()
-        for step in range(networks.config.steps):
+        for group in self.groups(order):
             places, news = [], []
-            for positions in _chunks((flat_order == step).nonzero()[:, 0]):
+            for positions in group.split(CHUNK):
                 with stage("synthesis"):
                     inner = positions // width * (width + 2 * border) + positions % width
                     sums, number = gathered(embedded, known, inner, width + 2 * border, networks.context)
@@ -286,6 +299,14 @@ class Coder:
                 known[place] = 1
         return z_hat.T.reshape(LATENTS, height, width)
 
+    def groups(self, order: Tensor) -> Iterator[Tensor]:
+        """Yield the positions (N,) of the latent pixels of each context step, none of them empty."""
+        flat = order.flatten()
+        for step in range(self.networks.config.steps):
+            positions = (flat == step).nonzero()[:, 0]
+            if len(positions):
+                yield positions
+
     def synthesise(self, coded: Coded, srgb: Tensor, quality: int) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
         height, width = srgb.shape[-2:]
@@ -293,16 +314,16 @@ class Coder:
         raw = torch.empty(3, *srgb.shape[-2:], device=self.device)
         hats = self._hats(quality)
         for tile in tiles(*srgb.shape[-2:], self.tile):
-            base, features, guess = self._guide(srgb[tile.window()], coded.means, hats)
+            base, features, guess = self._guide(srgb[tile.window()], coded.means)
             z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
             decoded = self.networks.synthesis(z_hat, guess, features, hats)
             result = base + pixels(decoded) / RESIDUAL_GAIN
             raw[tile.place()] = result[0][tile.inside()].clamp(0, 1)
         return raw[:, :height, :width].contiguous()
 
-    def _guide(self, srgb: Tensor, means: Tensor, hats: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def _guide(self, srgb: Tensor, means: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         base = apply_base(srgb, means, self.networks.directions, self.networks.offset)
-        return base, *self.networks.guide(srgb, base, hats)
+        return base, *self.networks.guide(srgb, base)
 
     def _hats(self, quality: int) -> Tensor:
         return rate.hats(torch.tensor([quality], device=self.device))
@@ -330,7 +351,7 @@ class Coder:
         means = decoder.read(self.weights.mean_tables, self.weights.latent_tables, self._latent_models) << shifts
         for channel, shift in enumerate(shifts):
             means[channel] |= decoder.read_uniform(1, 1 << int(shift))[0]
-        _check_symbols(means)
+        check_symbols(means)
         return means
 
 
@@ -354,7 +375,8 @@ def gathered(
     return context.deconvolve(columns), number
 
 
-def _cost(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:
+def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:
+    """Return about how many bits each symbol costs by its table, float64 (N,)."""
     starts = np.cumsum(tables.lengths) - tables.lengths
     entries = symbols - tables.minima[numbers]
     last = tables.lengths[numbers] - 1
@@ -363,20 +385,27 @@ def _cost(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarra
     return bits + outside * (6 + np.ceil(np.log2(np.abs(entries) + 1)))
 
 
-def _chunks(positions: Tensor) -> Iterator[Tensor]:
-    return iter(positions.split(CHUNK)) if len(positions) else iter(())
-
-
-def _flat(symbols: Tensor) -> np.ndarray:
+def flat(symbols: Tensor) -> np.ndarray:
+    """Return integral values as int64 (N,)."""
     return symbols.flatten().to(torch.int64).cpu().numpy()
 
 
-def _check_symbols(symbols: np.ndarray) -> None:
+def check_symbols(symbols: np.ndarray) -> None:
+    """Refuse numbers that no encoder writes.
+
+    Raises:
+        StreamError: a symbol is out of range.
+    """
     if len(symbols) and int(np.abs(symbols).max()) > 2 * LARGEST_SYMBOL:
         raise StreamError("the payload holds a number that no encoder writes")
 
 
-def _check_size(srgb: Tensor) -> None:
+def check_size(srgb: Tensor) -> None:
+    """Refuse an image that no stream holds.
+
+    Raises:
+        SampleError: empty, or more than 2^31 symbols.
+    """
     height, width = srgb.shape[-2:]
     if not height or not width:
         raise SampleError(f"an image of {width}x{height} pixels has nothing to code")

@@ -25,7 +25,15 @@ from torch.nn import functional as F
 
 from rawbench_learned import rate
 from rawbench_learned.base import M_STEP
-from rawbench_learned.exact import ExactConv2d, activate, to_grid
+from rawbench_learned.exact import (
+    ExactConv2d,
+    activate,
+    exact_conv2d,
+    quantised_bias,
+    quantised_weight,
+    to_grid,
+    weight_unit,
+)
 from rawbench_learned.features import (
     EXACT_CHANNELS,
     GLOBAL_FEATURES,
@@ -59,23 +67,34 @@ class Architecture(BaseModel):
     embedding: int = Field(16, ge=1, le=32, description="channels into which the context model maps z_hat")
     context: int = Field(32, ge=8, le=64)
     steps: int = Field(4, ge=1, le=8, description="S, context steps")
+    serial: bool = Field(False, description="one latent pixel after the other, in raster order, instead of S steps")
 
 
-class Conditioned(nn.Module):
-    """Residual block whose middle is scaled and shifted by the quality."""
+class Residual(nn.Module):
+    """Residual block."""
 
     def __init__(self, width: int) -> None:
         super().__init__()
         self.first = nn.Conv2d(width, width, 3, padding=1)
         self.second = nn.Conv2d(width, width, 3, padding=1)
-        self.condition = nn.Linear(rate.KNOTS, 2 * width)
-        nn.init.zeros_(self.condition.weight)
-        nn.init.zeros_(self.condition.bias)
         with torch.no_grad():
             self.second.weight.mul_(0.1)
 
-    def forward(self, x: Tensor, hats: Tensor) -> Tensor:
-        scale, shift = self.condition(hats)[..., None, None].chunk(2, 1)
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.second(F.leaky_relu(self.first(x), 0.1))
+
+
+class Conditioned(Residual):
+    """Residual block whose middle is scaled and shifted by the quality."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width)
+        self.condition = nn.Linear(rate.KNOTS, 2 * width)
+        nn.init.zeros_(self.condition.weight)
+        nn.init.zeros_(self.condition.bias)
+
+    def forward(self, x: Tensor, hats: Tensor) -> Tensor:  # type: ignore[override]
+        scale, shift = self.condition(hats / 4)[..., None, None].chunk(2, 1)
         middle = F.leaky_relu(self.first(x) * (1 + scale) + shift, 0.1)
         return x + self.second(middle)
 
@@ -86,18 +105,18 @@ class Guide(nn.Module):
     def __init__(self, config: Architecture) -> None:
         super().__init__()
         self.enter = nn.Conv2d(3 * LATENTS + 32, config.width, 1)
-        self.blocks = nn.ModuleList(Conditioned(config.width) for _ in range(config.guide_blocks))
+        self.blocks = nn.ModuleList(Residual(config.width) for _ in range(config.guide_blocks))
         self.leave = nn.Conv2d(config.width, LATENTS, 3, padding=1)
         nn.init.zeros_(self.leave.weight)
         nn.init.zeros_(self.leave.bias)
 
-    def forward(self, srgb: Tensor, base: Tensor, hats: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, srgb: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, width, H/4, W/4) and the guess (B, 48, H/4, W/4), gained by `RESIDUAL_GAIN`."""
         light = linearised(srgb)
         x = torch.cat([srgb.float() / 255 - 0.5, light - 0.5, (base - light) * 4, clipped(srgb)], 1)
         x = F.leaky_relu(self.enter(cells(x)), 0.1)
         for block in self.blocks:
-            x = block(x, hats)
+            x = block(x)
         return x, self.leave(F.leaky_relu(x, 0.1))
 
 
@@ -200,18 +219,32 @@ class HyperSynthesis(nn.Module):
 
 
 class Order(nn.Module):
-    """Order prediction: logits over the S steps, the same for all channels of a latent pixel. Exact."""
+    """Order prediction: logits over the S steps, the same for all channels of a latent pixel. Exact.
+
+    The prediction is added to a lattice, which alone would give every step its share of each neighbourhood: without
+    it every pixel wants to be the last, whose context is best, and argmax would make that one single step.
+    """
 
     def __init__(self, config: Architecture) -> None:
         super().__init__()
+        self.steps = config.steps
         self.first = ExactConv2d(config.phi, 16)
         self.second = ExactConv2d(16, config.steps, 1)
-        # No two logits of a pixel are ever equal, so argmax needs no rule for ties.
-        self.register_buffer("ties", -torch.arange(config.steps).view(1, -1, 1, 1) / 256, persistent=False)
 
     def forward(self, phi: Tensor) -> Tensor:
-        """Return logits (B, S, H/4, W/4)."""
-        return to_grid(self.second(activate(self.first(phi)))) + self.ties
+        """Return logits (B, S, H/4, W/4), no two of a pixel equal, so that argmax needs no rule for ties."""
+        prediction = to_grid(self.second(activate(self.first(phi))), lowest=-4, highest=4)
+        steps = torch.arange(self.steps, device=phi.device).view(-1, 1, 1)
+        preferred = lattice(phi.shape[-2], phi.shape[-1], self.steps, phi.device) == steps
+        return prediction + (preferred * 2 - steps / 256)
+
+
+def lattice(height: int, width: int, steps: int, device: torch.device) -> Tensor:
+    """Return the step (height, width) that a latent pixel has by its place alone, with a period of 4."""
+    y, x = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
+    corner = (y % 2) ^ (x % 2)
+    quarter = corner * 2 + x % 2 * (1 - corner) + corner * (y % 2)
+    return (quarter * 2 + (y // 2 + x // 2) % 2) * steps // 8
 
 
 class Context(nn.Module):
@@ -235,6 +268,31 @@ class Context(nn.Module):
         """
         number = F.avg_pool2d(known, KERNEL, 1, KERNEL // 2, divisor_override=1)
         return normalised(self.deconvolve(embedded), number)
+
+
+class SerialContext(Context):
+    """The same with the twelve neighbours that raster order has before a pixel: training of the serial model.
+
+    A coder needs no such class: what is not known yet is zero in its map.
+    """
+
+    def __init__(self, config: Architecture) -> None:
+        super().__init__(config)
+        causal = torch.ones(KERNEL, KERNEL)
+        causal[KERNEL // 2, KERNEL // 2 :] = 0
+        causal[KERNEL // 2 + 1 :] = 0
+        self.register_buffer("causal", causal, persistent=False)
+
+    def masked(self) -> Tensor:
+        """Return the weights of the twelve neighbours, zero elsewhere."""
+        return quantised_weight(self.deconvolve.weight) * self.causal
+
+    def forward(self, embedded: Tensor, known: Tensor) -> Tensor:
+        """See `Context.forward`; ``known`` is one everywhere inside the image."""
+        weight = self.masked()
+        bias = quantised_bias(self.deconvolve.bias, weight_unit(weight))
+        number = exact_conv2d(known, self.causal[None, None], None)
+        return normalised(exact_conv2d(embedded, weight, bias), number)
 
 
 def normalised(sums: Tensor, number: Tensor) -> Tensor:

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
 
 VALIDATION_QUALITIES = (0, 36, 73, 109, 146, 182, 219, 255)
 
+KNEE = 2e-6
+"""MSE from which on the distortion is counted by its logarithm (57 dB)."""
+
 
 class LearnedTask:
     """See `rawbench.training.task.Task`."""
@@ -55,8 +58,9 @@ class LearnedTask:
         learning_rate: float = Field(1e-3, gt=0)
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
-        lambdas: tuple[float, float] = Field((0.003, 40.0), description="at the lowest and the highest quality")
-        logarithmic: float = Field(0.065, ge=0, description="weight of ln(MSE), times the root of lambda")
+        lambdas: tuple[float, float] = Field((0.003, 10.0), description="at the lowest and the highest quality")
+        balance: float = Field(0.05, ge=0, description="weight of the steps' shares being equal")
+        logarithmic: float = Field(0.13, ge=0, description="weight of ln(MSE), times the root of lambda")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -64,7 +68,12 @@ class LearnedTask:
         self.bound = LowerBound(LIKELIHOOD_FLOOR)
 
     def initialise(self, frames: Frames) -> None:
-        """Fit the base's directions to the frames: each as it is, and every second also as a JPEG."""
+        """Fit the base's directions to the frames: each as it is, and every second also as a JPEG.
+
+        A model that already has a base, because the run starts from other weights, keeps it.
+        """
+        if bool(self.model.offset.any()):
+            return
         images = []
         for number in range(len(frames)):
             frame = frames[number]
@@ -99,10 +108,11 @@ class LearnedTask:
         count, device = len(raw), raw.device
         # One quality of each part of the range, in random order: every step sees the whole range.
         parts = (torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)) / count
-        quality = torch.floor(parts * rate.LEVELS).clamp_max(rate.LEVELS - 1).long()
+        # Both ends of the range are met often: networks are at their weakest there.
+        quality = (parts * (rate.LEVELS + 48) - 24).clamp(0, rate.LEVELS - 1).long()
         quality = quality[torch.randperm(count, device=device, generator=generator)]
         result = self._forward(raw, srgb, quality, generator)
-        loss = self._weighted(result, quality).mean()
+        loss = self._weighted(result, quality).mean() + self.config.balance * result["imbalance"]
         low, high = quality < 64, quality >= 192
         scalars = {
             "loss": loss.detach(),
@@ -142,7 +152,9 @@ class LearnedTask:
         # Divided by the root of lambda, so that low qualities, whose terms are small, are learnt as well.
         multiplier = rate.loss_multiplier(quality, *self.config.lambdas)
         root = multiplier.sqrt()
-        distortion = multiplier * 255**2 * result["mse"]
+        # Linear in the MSE of easy images, logarithmic for hard ones (JPEG of low quality), which would else be all
+        # that the network learns from; the second term keeps the easy ones in play.
+        distortion = multiplier * 255**2 * KNEE * torch.log1p(result["mse"] / KNEE)
         distortion = distortion + self.config.logarithmic * root * torch.log(result["mse"] + 1e-8)
         return (distortion + result["bpp"]) / root
 
@@ -157,7 +169,7 @@ class LearnedTask:
         base = apply_base(srgb, means, model.directions, model.offset)
         residual = cells(raw - base) * RESIDUAL_GAIN
         exact = exact_features(srgb)
-        features, guess = model.guide(srgb, base, hats)
+        features, guess = model.guide(srgb, base)
         z = model.analysis(residual, guess, features, hats)
         v = model.hyper_analysis(z, exact)
         v = v - v.mean((2, 3), keepdim=True)
@@ -166,7 +178,8 @@ class LearnedTask:
         phi = model.hyper_synthesis(
             to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact
         )
-        masks = partition(model.order(phi), training=generator is not None)
+        logits = model.order(phi)
+        masks = partition(logits, training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
         decoded = model.synthesis(z_hat, guess, features, hats)
         symbols = (z - mu) / z_steps
@@ -186,6 +199,7 @@ class LearnedTask:
             "mse": mse,
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": (z_bits + v_bits) / size,
+            "imbalance": (logits.softmax(1).mean((0, 2, 3)) * logits.shape[1] - 1).square().mean(),
             "bpp_v": (v_bits / size).detach(),
         }
 

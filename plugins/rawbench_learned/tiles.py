@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from rawbench_learned.features import BLOCK
 
 HALO = 3 * BLOCK
-"""Pixels around a tile: more than the reach of any of the networks."""
+"""Pixels around a tile: more than the reach of any network of `learned`."""
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,10 @@ class Tile:
         return (..., slice(top, bottom), slice(left, right))
 
 
-def tiles(height: int, width: int, side: int) -> Iterator[Tile]:
+def tiles(height: int, width: int, side: int, halo: int = HALO) -> Iterator[Tile]:
     """Yield tiles that partition an image; all edges are multiples of `BLOCK`."""
     for top in range(0, height, side):
         for left in range(0, width, side):
             bottom, right = min(top + side, height), min(left + side, width)
-            outer = max(top - HALO, 0), max(left - HALO, 0), min(bottom + HALO, height), min(right + HALO, width)
+            outer = max(top - halo, 0), max(left - halo, 0), min(bottom + halo, height), min(right + halo, width)
             yield Tile((top, left, bottom, right), outer)

@@ -1,0 +1,17 @@
+"""The serial context model: one latent pixel after the other, each with its decoded 5x5 neighbourhood above and left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from torch import Tensor, arange
+
+from rawbench_learned.coding import Coder
+
+
+class SerialCoder(Coder):
+    """`Coder` whose context steps are single pixels in raster order: H/4 * W/4 of them, in encoder and decoder."""
+
+    def groups(self, order: Tensor) -> Iterator[Tensor]:
+        """Yield each latent pixel's position alone."""
+        yield from arange(order.numel(), device=order.device).split(1)

@@ -1,0 +1,152 @@
+"""The methods `learned` and `learned-ar`: a thin shell around coders."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, ClassVar, Literal, Protocol
+
+import torch
+from pydantic import Field, model_validator
+from torch import Tensor
+
+import rawbench
+from rawbench_learned import rate
+from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
+from rawbench_learned.weights import read_weights
+
+WEIGHTS = Path(__file__).parent / "weights"
+RATE_POINTS = (0, 36, 73, 109, 146, 182, 219, 255)
+
+
+class AnyCoder(Protocol):
+    """What the methods need of a coder."""
+
+    tag: bytes
+
+    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage) -> tuple[bytes, Any]: ...
+
+    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor: ...
+
+    def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]: ...
+
+
+class Learned(rawbench.Codec):
+    """Learned metadata with one weights file for all rates."""
+
+    name: ClassVar[str] = "learned"
+    format_version: ClassVar[int] = 1
+    summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
+    paper: ClassVar[str] = (
+        "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. The networks at "
+        "size=small, the pixelwise base that m(v) steers and the exact entropy path are this implementation's own."
+    )
+    capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)
+    resource_options: ClassVar[tuple[str, ...]] = ("weights", "generation", "size", "tile")
+
+    class Options(rawbench.Options):
+        """Options of `learned`."""
+
+        quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
+        generation: Literal[1, 2] = Field(1, description="2: the journal version, untrained")
+        size: Literal["small", "reference"] = Field("small", description="reference: the published widths (generation 2)")
+        weights: Path | None = Field(None, description="another weights file (generation 1)")
+        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+
+        @model_validator(mode="after")
+        def _possible(self) -> Learned.Options:
+            if self.generation == 1 and self.size == "reference":
+                raise ValueError("size=reference needs generation=2, whose widths are published")
+            if self.generation == 2 and self.weights is not None:
+                raise ValueError("generation=2 has no weights file: it is untrained")
+            return self
+
+    @classmethod
+    def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
+        """Eight qualities, or the one that is asked for. The index is the quality's byte."""
+        if options.quality is not None:
+            return [rawbench.RatePoint(rate.quality_byte(options.quality), f"q={options.quality:g}")]
+        return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in RATE_POINTS]
+
+    @classmethod
+    def identity(cls, options: Any) -> Mapping[str, Any]:
+        """The weights' digest."""
+        return {"weights": cls._coder(options, "cpu").tag.hex()}
+
+    @classmethod
+    def complexity(cls, options: Any) -> Mapping[str, float]:
+        """Parameters and multiply-accumulates, counted."""
+        count, encode, decode = _complexity(cls, options)
+        return {"parameters": count, "encode_kmac_per_pixel": encode, "decode_kmac_per_pixel": decode}
+
+    @classmethod
+    def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
+        if options.generation == 2:
+            from rawbench_learned.generation2 import second_generation
+
+            return second_generation(options.size, options.tile, str(device))
+        return Coder(read_weights(options.weights or WEIGHTS / f"{cls.name}.safetensors", device), options.tile)
+
+    def setup(self, context: rawbench.Context) -> None:
+        """Load the weights."""
+        super().setup(context)
+        self.coder = self._coder(self.options, context.device)
+
+    def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
+        """See `rawbench.Codec.encode`."""
+        stream, encoder = self.coder.encode(raw, srgb, self.rate_point.index, self.context.stage)
+        self.context.record("bits_estimated", encoder.ideal_bits + 8 * DIGEST_BYTES)
+        return stream
+
+    def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
+        """See `rawbench.Codec.decode`."""
+        return self._coder_of(payload).decode(payload, srgb, self.rate_point.index, self.context.stage)
+
+    def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
+        """Return ``bits_per_latent`` (H/4, W/4) and ``order_mask`` (H/4, W/4)."""
+        return self.coder.diagnostics(raw, srgb, self.rate_point.index)
+
+    def _coder_of(self, payload: bytes) -> AnyCoder:
+        # A stream names its weights, so options need not say again which of the untrained networks wrote it.
+        tag = payload[:DIGEST_BYTES]
+        if tag != self.coder.tag and type(self) is Learned:
+            from rawbench_learned.generation2 import SIZES, second_generation, tag_of
+
+            for size in SIZES:
+                if tag == tag_of(size):
+                    return second_generation(size, self.options.tile, str(self.context.device))
+        return self.coder
+
+
+class LearnedAutoregressive(Learned):
+    """The same transforms and a serial context model in place of the order masks."""
+
+    name: ClassVar[str] = "learned-ar"
+    summary: ClassVar[str] = "the transforms of learned with a serial 5x5 masked context model, for comparison"
+
+    class Options(rawbench.Options):
+        """Options of `learned-ar`."""
+
+        quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
+        weights: Path | None = Field(None, description="another weights file")
+        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+
+    @classmethod
+    def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
+        from rawbench_learned.autoregressive import SerialCoder
+
+        path = options.weights or WEIGHTS / f"{cls.name}.safetensors"
+        return SerialCoder(read_weights(path, device), options.tile)
+
+
+@cache
+def _complexity(method: type[Learned], options: Any) -> tuple[float, float, float]:
+    from rawbench_learned import cost
+
+    if getattr(options, "generation", 1) == 2:
+        from rawbench_learned.generation2 import complexity
+
+        return complexity(options.size)
+    networks = cost.networks_of(method._coder(options, "cpu").networks.config)  # type: ignore[attr-defined]
+    return float(cost.parameters(networks)), *cost.kmac_per_pixel(networks)

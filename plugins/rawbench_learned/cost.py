@@ -1,0 +1,91 @@
+"""Parameters and multiply-accumulates, counted by running the networks on the meta device: no numbers, only shapes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import nn
+
+from rawbench_learned.entropy_model import partition
+from rawbench_learned.exact import ExactConv2d
+from rawbench_learned.features import BLOCK, CELL, GLOBAL_FEATURES, cells, exact_features
+from rawbench_learned.networks import LATENTS, Architecture, CodingNetworks
+from rawbench_learned.rate import KNOTS
+
+SIDE = 256
+
+
+@contextmanager
+def counted(network: nn.Module) -> Iterator[list[int]]:
+    """Collect, while the context lasts, the multiply-accumulates of every convolution and linear layer that runs."""
+    counts: list[int] = []
+
+    def count(layer: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        transposed = isinstance(layer, nn.ConvTranspose2d)
+        positions = inputs[0].numel() // layer.weight.shape[0] if transposed else output.numel() // len(layer.weight)
+        counts.append(positions * layer.weight.numel())
+
+    layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, ExactConv2d)
+    handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]
+    try:
+        yield counts
+    finally:
+        for handle in handles:
+            handle.remove()
+
+
+def parameters(network: nn.Module) -> int:
+    """Return the number of parameters."""
+    return sum(parameter.numel() for parameter in network.parameters())
+
+
+def networks_of(config: Architecture) -> CodingNetworks:
+    """Return the networks of a configuration on the meta device."""
+    with torch.device("meta"):
+        return CodingNetworks(config)
+
+
+@torch.no_grad()
+def kmac_per_pixel(networks: CodingNetworks) -> tuple[float, float]:
+    """Return what encode and decode cost, in thousands of multiply-accumulates a pixel of the image.
+
+    Args:
+        networks: on the meta device.
+    """
+    with counted(networks) as encode:
+        run(networks, encode=True)
+    with counted(networks) as decode:
+        run(networks, encode=False)
+    base = 3 * GLOBAL_FEATURES
+    return (sum(encode) / SIDE**2 + base) / 1000, (sum(decode) / SIDE**2 + base) / 1000
+
+
+def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:
+    """Run what encode or decode runs, every latent pixel in one context step; return its last tensor.
+
+    Args:
+        networks: on any device; its tensors are made there.
+        encode: or decode.
+    """
+    device = networks.offset.device
+
+    def make(*shape: int) -> torch.Tensor:
+        return torch.zeros(1, *shape, device=device)
+
+    srgb = torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8, device=device)
+    hats = make(KNOTS)
+    features, guess = networks.guide(srgb, make(3, SIDE, SIDE))
+    exact = exact_features(srgb)
+    z = make(LATENTS, SIDE // CELL, SIDE // CELL)
+    if encode:
+        z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats)
+        networks.hyper_analysis(z, exact)
+    v_hat = make(networks.config.means, SIDE // BLOCK, SIDE // BLOCK)
+    phi = networks.hyper_synthesis(v_hat, make(networks.config.means), hats, exact)
+    masks = partition(networks.order(phi), training=False)
+    context = networks.context(networks.context.embedded(z), masks[:, :1])
+    means, _ = networks.parameters_of(phi, context)
+    return means if encode else networks.synthesis(means, guess, features, hats)
