@@ -12,6 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def load_plugins(extra: Iterable[str] = ()) -> Catalogue:
     for point in sorted(entry_points(group=GROUP), key=lambda point: point.name):
         _load(catalogue, point.name, f"{point.value}", point.load)
     for name in wanted:
-        _load(catalogue, name, name, lambda name=name: _import_named(name))
+        _load(catalogue, name, name, partial(_import_named, name))
     return catalogue
 
 

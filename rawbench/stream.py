@@ -53,7 +53,7 @@ def codec_id(name: str) -> int:
 def srgb_check(srgb: Tensor) -> int:
     """CRC-16 of the sRGB pixels, uint8 (3, H, W), in row-major (H, W, 3) order."""
     pixels = srgb.permute(1, 2, 0).contiguous().cpu().numpy()
-    return binascii.crc_hqx(memoryview(pixels).cast("B"), 0xFFFF)
+    return binascii.crc_hqx(pixels.data.cast("B"), 0xFFFF)
 
 
 def write_stream(header: Header, payload: bytes, srgb: Tensor) -> bytes:
