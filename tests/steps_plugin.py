@@ -57,19 +57,19 @@ class Steps(rawbench.Codec):
             if worse("tuned"):
                 symbols = quotient.sign() * (quotient.abs() + 0.45).floor()
         with self.context.stage("entropy"):
-            payload = zlib.compress(symbols.clamp(-127, 127).to(torch.int8).cpu().numpy().tobytes(), 9)
+            payload = zlib.compress(symbols.to(torch.int16).cpu().numpy().tobytes(), 9)
         return payload + (b"\0" if worse("header") else b"")
 
     def decode(self, payload, srgb):
         with self.context.stage("entropy"):
             try:
-                data = zlib.decompressobj().decompress(payload, srgb.numel())
+                data = zlib.decompressobj().decompress(payload, 2 * srgb.numel())
             except zlib.error as error:
                 raise rawbench.StreamError(f"the payload is damaged: {error}") from None
-            if len(data) != srgb.numel():
+            if len(data) != 2 * srgb.numel():
                 raise rawbench.StreamError("the payload has another length")
         with self.context.stage("synthesis"):
-            symbols = torch.from_numpy(np.frombuffer(data, np.int8).copy()).view(srgb.shape).to(srgb.device)
+            symbols = torch.from_numpy(np.frombuffer(data, np.int16).copy()).view(srgb.shape).to(srgb.device)
             return (self._guess(srgb) + symbols * self._step()).clamp(0, 1)
 
     def diagnostics(self, raw, srgb):

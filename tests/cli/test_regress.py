@@ -70,7 +70,7 @@ def test_one_byte_is_named_with_its_limit(bench, reference, monkeypatch):
 
 
 def test_a_bd_rate_is_judged_by_curve(bench, reference, monkeypatch):
-    monkeypatch.setenv("STEPS_WORSE", "weight")
+    monkeypatch.setenv("STEPS_WORSE", "quantiser")
     ended = bench("regress", reference)
     assert "regressed: steps on tiny: BD-rate of psnr was 0 %, is +" in ended.out
     assert ended.out.split("BD-rate of psnr")[1].splitlines()[0].endswith(", allowed is +0.3 %")
