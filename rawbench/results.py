@@ -174,7 +174,7 @@ def _as_json(results: Results) -> dict[str, Any]:
         "methods": list(results.methods.values()),
         "images": [dict(image) for image in results.images.values()],
         "cells": [_cell(row, results.messages.get(place_of(row), "")) for row in results.rows],
-        "timings": [_timing(t) for t in results.timings],
+        "timings": _timing_lines(results.timings),
     }
 
 
@@ -187,8 +187,20 @@ def _cell(row: Row, message: str) -> dict[str, Any]:
     return {**place, **{name: short(value) for name, value in sorted(row.values.items())}}
 
 
-def _timing(timing: Timing) -> dict[str, Any]:
-    return {key: short(value) if isinstance(value, float) else value for key, value in vars(timing).items()}
+def _timing_lines(timings: Iterable[Timing]) -> list[dict[str, Any]]:
+    """A line for each cell: what -> unit, repeats, median, lower and upper quartile."""
+    found: dict[tuple[str, str, str, str], dict[str, Any]] = {}
+    for t in timings:
+        place = {"method": t.method, "rate_point": t.rate_point, "dataset": t.dataset, "image": t.image}
+        line = found.setdefault((t.method, t.rate_point, t.dataset, t.image), {**place, "what": {}})
+        line["what"][t.what] = [t.unit, t.repeats, *(float(f"{v:.5g}") for v in (t.median, t.lower, t.upper))]
+    return list(found.values())
+
+
+def _timings_of_line(line: Mapping[str, Any]) -> Iterable[Timing]:
+    for what, (unit, repeats, median, lower, upper) in line["what"].items():
+        place = (line["dataset"], line["image"], line["method"], line["rate_point"])
+        yield Timing(*place, what, unit, repeats, median, lower, upper)
 
 
 def short(value: float | None) -> float | str | None:
@@ -248,7 +260,7 @@ def _parse(document: Mapping[str, Any], name: str) -> Results:
         datasets={d["dataset"]: d for d in document["datasets"]},
         metrics={m["metric"]: m for m in document["metrics"]},
         environments=tuple(document["environments"]),
-        timings=tuple(Timing(**t) for t in document["timings"]),
+        timings=tuple(timing for line in document["timings"] for timing in _timings_of_line(line)),
     )
 
 

@@ -57,7 +57,7 @@ class Steps(rawbench.Codec):
             if worse("tuned"):
                 symbols = quotient.sign() * (quotient.abs() + 0.45).floor()
         with self.context.stage("entropy"):
-            payload = zlib.compress(symbols.to(torch.int16).cpu().numpy().tobytes(), 9)
+            payload = zlib.compress(symbols.to(torch.int16).cpu().numpy().tobytes(), 1)
         return payload + (b"\0" if worse("header") else b"")
 
     def decode(self, payload, srgb):
@@ -78,13 +78,13 @@ class Steps(rawbench.Codec):
 
 
 class Coarse(Steps):
-    """The same with steps half as fine again, for two methods to compare."""
+    """The same with coarser steps, for two methods to compare."""
 
     name = "coarse"
     summary = "quantised residual, coarser"
 
     def _step(self):
-        return super()._step() * 1.5
+        return super()._step() * 1.2
 
 
 @rawbench.hookimpl

@@ -20,6 +20,7 @@ COMMANDS = {
     "table": "Print a run's rate-distortion table.",
     "export": "Write a run's rows as CSV, Parquet or JSON.",
     "compare": "Put two runs side by side.",
+    "leaderboard": "Write the table of all committed runs.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",
@@ -30,7 +31,9 @@ COMMANDS = {
     "env": "Show versions and hardware.",
     "encode": "Write the metadata of a photograph.",
     "decode": "Rebuild a raw image from metadata and sRGB.",
-    "inspect": "Show what a stream says of itself.",
+    "pack": "Put the metadata of a photograph into its JPEG.",
+    "unpack": "Rebuild a DNG from a packed JPEG.",
+    "inspect": "Show what a stream or a packed JPEG says of itself.",
     "check": "Hold a method to the contract.",
     "train": "Train a learned method.",
 }

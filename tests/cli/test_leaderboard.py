@@ -1,0 +1,72 @@
+"""``rawbench leaderboard``: from a run to the committed JSON to the README's table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from rawbench.results import read_results
+
+STEPS_PLUGIN = str(Path(__file__).parents[1] / "steps_plugin.py")
+README = "# Title\n\n<!-- results -->\n<!-- /results -->\n\nmore\n"
+
+
+@pytest.fixture
+def added(call, tmp_path):
+    run = ("--plugin", STEPS_PLUGIN, "run", "--dataset", "tiny", "--metrics", "psnr", "--out", "run", "--timing")
+    assert call(*run, "--limit", "2", "--methods", "steps,coarse,mean").code == 0
+    ended = call("leaderboard", "committed", "--add", "run", "--name", "tiny")
+    assert ended.code == 0, ended.err
+    return tmp_path / "committed"
+
+
+def test_the_committed_file_holds_what_the_run_holds(added, tmp_path):
+    run, file = read_results(tmp_path / "run"), read_results(added / "tiny.json")
+    assert (added / "tiny.json").stat().st_size < 40_000
+    assert len(file.rows) == len(run.rows) == 24
+    for mine, theirs in zip(run.rows, file.rows, strict=True):
+        assert (mine.method, mine.rate_point, mine.image) == (theirs.method, theirs.rate_point, theirs.image)
+        assert theirs.values == pytest.approx(mine.values, rel=1e-7)
+    assert {t.what for t in file.timings} == {t.what for t in run.timings} >= {"encode", "decode", "encode/entropy"}
+
+
+def test_the_table(call, added):
+    out = call("leaderboard", added).out
+    header, _, *rows = [line for line in out.splitlines() if line.startswith("|")]
+    assert "PSNR up to 0.1 bpp" in header and "decode MP/s" in header and "parameters" in header
+    assert {row.split("|")[1].strip() for row in rows} == {"steps", "coarse", "mean"}
+    assert "| anchor |" in out and "no BD-rate of mean: the test has 2 of the 4 points that are needed" in out
+    assert "mean over 2 images, 2 of a simulated camera" in out
+
+
+def test_a_readme_is_renewed_and_a_stale_one_is_told(call, added, tmp_path):
+    (tmp_path / "README.md").write_text(README)
+    stale = call("leaderboard", added, "--readme", "README.md", "--check")
+    assert stale.code == 1 and "stale" in stale.out
+    assert call("leaderboard", added, "--readme", "README.md").code == 0
+    text = (tmp_path / "README.md").read_text()
+    assert "| steps |" in text and text.endswith("\n\nmore\n")
+    assert call("leaderboard", added, "--readme", "README.md", "--check").code == 0
+
+
+def test_runs_on_other_images_have_a_table_of_their_own(call, added):
+    run = ("run", "--dataset", "tiny", "--metrics", "psnr", "--methods", "mean", "--limit", "1", "--out", "one")
+    call(*run)
+    call("leaderboard", added, "--add", "one")
+    assert call("leaderboard", added).out.count("**tiny**") == 2
+
+
+def test_the_same_images_in_two_runs_share_a_table(call, added):
+    run = ("run", "--dataset", "tiny", "--metrics", "psnr", "--methods", "mean", "--limit", "2", "--out", "again")
+    call(*run)
+    call("leaderboard", added, "--add", "again")
+    out = call("leaderboard", added).out
+    assert out.count("**tiny**") == 1 and "| mean (again) |" in out and "| mean (tiny) |" in out
+
+
+def test_bad_input(call, added, tmp_path):
+    assert "no folder none" in call("leaderboard", "none").err
+    (added / "broken.json").write_text("{}")
+    ended = call("leaderboard", added)
+    assert ended.code == 2 and "broken.json is no run that rawbench wrote" in ended.err
