@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from rawbench.errors import RawbenchError
 
@@ -15,9 +17,20 @@ def write_atomically(path: Path, data: bytes) -> None:
     Raises:
         RawbenchError: names the file and the cause (disk full, no permission, no such folder).
     """
+    write_parts(path, (data,))
+
+
+def write_parts(path: Path, parts: Iterable[Any]) -> None:
+    """Write a file as :func:`write_atomically` does, from parts (bytes, arrays) that are made one after the other.
+
+    Raises:
+        RawbenchError: names the file and the cause.
+    """
     temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
     try:
-        temporary.write_bytes(data)
+        with temporary.open("wb") as file:
+            for part in parts:
+                file.write(part)
         os.replace(temporary, path)
     except OSError as error:
         with suppress(OSError):

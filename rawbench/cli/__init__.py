@@ -118,5 +118,3 @@ def main() -> None:
 def _say(line: str, code: int) -> int:
     click.echo(f"rawbench: {line}", err=True)
     return code
-
-

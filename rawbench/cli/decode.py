@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 
 from rawbench.cli.catalogue import catalogue_of
 from rawbench.codec import Codec
+from rawbench.stream import Header
 
 
 @click.command(
@@ -32,36 +35,45 @@ def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tupl
     from rawbench.files import read_bytes
     from rawbench.pictures import check_output, read_srgb, srgb_tensor, write_raw
     from rawbench.runner import decode_stream
+    from rawbench.stream import read_stream
 
     check_output(output)
     data = read_bytes(stream)
-    codec = _codec_of(stream, data)
-    resources = _resources(codec, options)
+    with naming(stream):
+        codec = method_of_stream(read_stream(data)[0])
+    resources = decoder_resources(codec, options)
     kind = resolve_device(device)
     pixels = srgb_tensor(read_srgb(srgb, rendition)).to(kind)
-    with _naming(stream):
+    with naming(stream):
         raw, seconds, _ = decode_stream(codec, resources, data, pixels, kind)
     write_raw(output, raw)
     click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {seconds:.2f} s")
 
 
-def _codec_of(path: Path, data: bytes) -> type[Codec]:
+def method_of_stream(header: Header) -> type[Codec]:
+    """The method that a stream's header asks for.
+
+    Raises:
+        StreamError: it is not installed.
+    """
     from rawbench.errors import StreamError
-    from rawbench.stream import read_stream
 
-    with _naming(path):
-        header, _ = read_stream(data)
-        catalogue = catalogue_of()
-        name = catalogue.methods.by_codec_id(header.codec_id)
-        if name is None:
-            raise StreamError(
-                f"the stream is of a method (id {header.codec_id:04x}) that is not installed here "
-                f"(there are {', '.join(catalogue.methods.names())})"
-            )
-    return catalogue.methods.load(name)
+    methods = catalogue_of().methods
+    name = methods.by_codec_id(header.codec_id)
+    if name is None:
+        raise StreamError(
+            f"the stream is of a method (id {header.codec_id:04x}) that is not installed here "
+            f"(there are {', '.join(methods.names())})"
+        )
+    return methods.load(name)
 
 
-def _resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
+def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
+    """The method's ``resource_options``, those given as ``NAME=VALUE`` among them.
+
+    Raises:
+        UsageError: another option, or a value that the method refuses.
+    """
     from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
 
@@ -75,16 +87,12 @@ def _resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
     return {name: options[name] for name in known}
 
 
-class _naming:
-    """Puts the stream's file name before what is wrong with it."""
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the file's name before what is wrong with it."""
+    from rawbench.errors import SampleError, StreamError
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        from rawbench.errors import StreamError
-
-        if isinstance(error, StreamError):
-            raise StreamError(f"{self.path}: {error}") from error
+    try:
+        yield
+    except (SampleError, StreamError) as error:
+        raise type(error)(f"{path}: {error}") from error
