@@ -17,11 +17,11 @@ from torch import Tensor
 
 from rawbench.errors import SampleError, StreamError
 from rawbench_learned import rate
-from rawbench_learned.base import M_STEP, apply_base, moments, solve_means
+from rawbench_learned.base import M_STEP, apply_base, error, moments, solve_means
 from rawbench_learned.entropy_model import partition
 from rawbench_learned.exact import to_grid
 from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels
-from rawbench_learned.networks import KERNEL, LATENTS, RESIDUAL_GAIN, coarse_means, normalised
+from rawbench_learned.networks import GAINS, KERNEL, LATENTS, coarse_means, gain_index, gain_of, normalised
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
 from rawbench_learned.tables import Tables
 from rawbench_learned.tiles import tiles
@@ -51,11 +51,13 @@ class Latents:
 
     Attributes:
         means: m(v) in steps, int64 (M,).
+        gain: index of the image's gain.
         v: float32 (M, H/16, W/16), its channel means subtracted.
         z: float32 (48, H/4, W/4).
     """
 
     means: np.ndarray
+    gain: int
     v: Tensor
     z: Tensor
 
@@ -66,12 +68,14 @@ class Coded:
 
     Attributes:
         means: m(v), float32 (1, M).
+        gain: index of the image's gain.
         z_hat: float32 (48, H/4, W/4).
         order: int64 (H/4, W/4), the step of each latent pixel.
         bits: float64 (H/4, W/4), cost of each latent pixel by the tables; filled by an encoder on request.
     """
 
     means: Tensor
+    gain: int
     z_hat: Tensor
     order: Tensor
     bits: Tensor | None = field(default=None)
@@ -133,7 +137,9 @@ class Coder:
         """Return the latents of an image, computed in fixed tiles."""
         check_size(srgb)
         stride = max(1, math.isqrt(raw[0].numel() // FITTED_PIXELS))
-        fitted = solve_means(moments(raw, srgb, stride), self._directions, self._offset, M_STEP)
+        image = moments(raw, srgb, stride)
+        fitted = solve_means(image, self._directions, self._offset, M_STEP)
+        gain = int(gain_index(torch.tensor(error(image, self._offset + self._directions @ fitted))))
         means = np.round(fitted / M_STEP).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
         tensor = self._means_tensor(means)
         raw, srgb = padded(raw.unsqueeze(0)), padded(srgb.unsqueeze(0))
@@ -145,12 +151,12 @@ class Coder:
         for tile in tiles(height, width, ANALYSIS_TILE):
             srgb_tile = srgb[tile.window()]
             base, features, guess = self._guide(srgb_tile, tensor)
-            residual = cells(raw[tile.window()] - base) * RESIDUAL_GAIN
+            residual = cells(raw[tile.window()] - base) * self._gain(gain)
             z_tile = networks.analysis(residual, guess, features, hats)
             v_tile = networks.hyper_analysis(z_tile, exact_features(srgb_tile))
             z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
             v[tile.place(BLOCK)] = v_tile[0][tile.inside(BLOCK)]
-        return Latents(means, v - v.mean((1, 2), keepdim=True), z)
+        return Latents(means, gain, v - v.mean((1, 2), keepdim=True), z)
 
     def write(
         self,
@@ -165,6 +171,7 @@ class Coder:
         weights = self.weights
         with stage("entropy"):
             self._write_means(latents.means, encoder)
+            encoder.write_uniform(np.array([latents.gain]), GAINS)
             steps = weights.v_steps[v_level(quality)] * rate.STEP_UNIT
             steps = torch.as_tensor(steps, dtype=torch.float32, device=self.device).view(-1, 1, 1)
             v_symbols = torch.round(latents.v / steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
@@ -188,7 +195,7 @@ class Coder:
         z_hat = self.iterate(phi, order, quality, exchange, stage)
         if bits is not None:
             bits = bits.view(order.shape)
-        return Coded(self._means_tensor(latents.means), z_hat, order, bits)
+        return Coded(self._means_tensor(latents.means), latents.gain, z_hat, order, bits)
 
     @torch.no_grad()
     def read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Coded:
@@ -205,6 +212,7 @@ class Coder:
         with stage("entropy"):
             decoder = SymbolDecoder(stream[DIGEST_BYTES:])
             means = self._read_means(decoder)
+            gain = int(decoder.read_uniform(1, GAINS)[0])
             height, width = (-(-side // BLOCK) for side in srgb.shape[-2:])
             symbols = decoder.read(
                 self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models
@@ -220,7 +228,7 @@ class Coder:
             return torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(means.shape)
 
         z_hat = self.iterate(phi, order, quality, exchange, stage)
-        return Coded(self._means_tensor(means), z_hat, order)
+        return Coded(self._means_tensor(means), gain, z_hat, order)
 
     @torch.no_grad()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
@@ -317,13 +325,16 @@ class Coder:
             base, features, guess = self._guide(srgb[tile.window()], coded.means)
             z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
             decoded = self.networks.synthesis(z_hat, guess, features, hats)
-            result = base + pixels(decoded) / RESIDUAL_GAIN
+            result = base + pixels(decoded) / self._gain(coded.gain)
             raw[tile.place()] = result[0][tile.inside()].clamp(0, 1)
         return raw[:, :height, :width].contiguous()
 
     def _guide(self, srgb: Tensor, means: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         base = apply_base(srgb, means, self.networks.directions, self.networks.offset)
         return base, *self.networks.guide(srgb, base)
+
+    def _gain(self, index: int) -> Tensor:
+        return gain_of(torch.tensor(float(index), device=self.device))
 
     def _hats(self, quality: int) -> Tensor:
         return rate.hats(torch.tensor([quality], device=self.device))

@@ -46,8 +46,8 @@ from rawbench_learned.features import (
 
 LATENTS = 48
 """Channels of z: as many numbers as the cell has samples, so that high rates lack nothing."""
-RESIDUAL_GAIN = 64.0
-"""raw - base is some thousandths: brought to about one for the networks."""
+GAINS = 32
+"""Gains by which raw - base is brought to about one for the networks: half octaves; an image's own is coded with it."""
 MEAN_STEP = 1 / 64
 KERNEL = 5
 
@@ -111,7 +111,7 @@ class Guide(nn.Module):
         nn.init.zeros_(self.leave.bias)
 
     def forward(self, srgb: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
-        """Return features (B, width, H/4, W/4) and the guess (B, 48, H/4, W/4), gained by `RESIDUAL_GAIN`."""
+        """Return features (B, width, H/4, W/4) and the guess (B, 48, H/4, W/4), gained."""
         light = linearised(srgb)
         x = torch.cat([srgb.float() / 255 - 0.5, light - 0.5, (base - light) * 4, clipped(srgb)], 1)
         x = F.leaky_relu(self.enter(cells(x)), 0.1)
@@ -312,7 +312,7 @@ class Parameters(nn.Module):
         self.third = ExactConv2d(width, 2 * LATENTS, 1)
         with torch.no_grad():
             self.third.weight.mul_(0.3)
-            self.third.bias[LATENTS:] = rate.index_of_scale(0.2) / 8
+            self.third.bias[LATENTS:] = rate.index_of_scale(1.0) / 8
 
     def forward(self, phi: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
         """Return means (B, 48, H, W), multiples of 1/64, and indices of the scale before the step's offset."""
@@ -366,8 +366,18 @@ class LearnedNetworks(CodingNetworks):
     def __init__(self, config: Architecture) -> None:
         super().__init__(config)
         self.prior = FactorisedPrior(config.means)
-        self.z_steps = rate.QuantisationSteps(LATENTS, 24.0, 0.2)
+        self.z_steps = rate.QuantisationSteps(LATENTS, 12.0, 1.2)
         self.v_steps = rate.QuantisationSteps(config.means, 8.0, 1.0)
+
+
+def gain_index(error: Tensor) -> Tensor:
+    """Return the index of the gain, integers in 0..31, for a mean squared error of the base (any shape)."""
+    return torch.round(-torch.log2(error.clamp_min(2.0**-30))).clamp(0, GAINS - 1)
+
+
+def gain_of(index: Tensor) -> Tensor:
+    """Return the gain of an index: about one over the base's root mean square error (any shape)."""
+    return torch.exp2(index / 2)
 
 
 def coarse_means(means: Tensor, scales: Tensor) -> Tensor:

@@ -15,22 +15,24 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rawbench_learned import rate
-from rawbench_learned.base import Moments, apply_base, fit_directions, moments, solve_means
+from rawbench_learned.base import Moments, apply_base, error, fit_directions, moments, solve_means
 from rawbench_learned.entropy_model import (
     LIKELIHOOD_FLOOR,
     bits,
+    gated_round,
     gaussian_probability,
     iterate,
     partition,
-    straight_round,
 )
 from rawbench_learned.exact import to_grid
 from rawbench_learned.features import cells, exact_features, pixels
 from rawbench_learned.networks import (
-    RESIDUAL_GAIN,
     Architecture,
+    CodingNetworks,
     LearnedNetworks,
     coarse_means,
+    gain_index,
+    gain_of,
     quantised_means,
 )
 
@@ -40,9 +42,6 @@ if TYPE_CHECKING:
     from rawbench.training.frames import Frames
 
 VALIDATION_QUALITIES = (0, 36, 73, 109, 146, 182, 219, 255)
-
-KNEE = 2e-6
-"""MSE from which on the distortion is counted by its logarithm (57 dB)."""
 
 
 class LearnedTask:
@@ -58,9 +57,8 @@ class LearnedTask:
         learning_rate: float = Field(1e-3, gt=0)
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
-        lambdas: tuple[float, float] = Field((0.003, 10.0), description="at the lowest and the highest quality")
+        lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
         balance: float = Field(0.05, ge=0, description="weight of the steps' shares being equal")
-        logarithmic: float = Field(0.13, ge=0, description="weight of ln(MSE), times the root of lambda")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -149,32 +147,29 @@ class LearnedTask:
         write_weights(path, self.model, provenance | {"task": self.config.model_dump(mode="json")})
 
     def _weighted(self, result: Mapping[str, Tensor], quality: Tensor) -> Tensor:
-        # Divided by the root of lambda, so that low qualities, whose terms are small, are learnt as well.
+        # The error counts in units of the base's own: an image whose base is ten times better weighs as much as the
+        # others, and equal slopes of that error are what is best for a mean of PSNRs. Divided by the root of lambda,
+        # so that low qualities, whose terms are small, are learnt as well.
         multiplier = rate.loss_multiplier(quality, *self.config.lambdas)
-        root = multiplier.sqrt()
-        # Linear in the MSE of easy images, logarithmic for hard ones (JPEG of low quality), which would else be all
-        # that the network learns from; the second term keeps the easy ones in play.
-        distortion = multiplier * 255**2 * KNEE * torch.log1p(result["mse"] / KNEE)
-        distortion = distortion + self.config.logarithmic * root * torch.log(result["mse"] + 1e-8)
-        return (distortion + result["bpp"]) / root
+        return (multiplier * result["relative"] + result["bpp"]) / multiplier.sqrt()
 
     def _forward(
         self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
         model = self.model
-        means = image_means(model, raw, srgb)
+        means, gains = image_means(model, raw, srgb)
         if generator is not None:
-            raw, srgb = _crop(raw, srgb, self.config.crop, generator)
+            raw, srgb = crop(raw, srgb, self.config.crop, generator)
         hats = rate.hats(quality)
         base = apply_base(srgb, means, model.directions, model.offset)
-        residual = cells(raw - base) * RESIDUAL_GAIN
+        residual = cells(raw - base) * gains
         exact = exact_features(srgb)
         features, guess = model.guide(srgb, base)
         z = model.analysis(residual, guess, features, hats)
         v = model.hyper_analysis(z, exact)
         v = v - v.mean((2, 3), keepdim=True)
         v_steps, z_steps = model.v_steps(quality), model.z_steps(quality)
-        v_hat = straight_round(v / v_steps) * v_steps
+        v_hat = gated_round(v / v_steps) * v_steps
         phi = model.hyper_synthesis(
             to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact
         )
@@ -183,20 +178,24 @@ class LearnedTask:
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
         decoded = model.synthesis(z_hat, guess, features, hats)
         symbols = (z - mu) / z_steps
-        rounded = straight_round(symbols)
+        z_bits = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
+        v_bits = bits(model.prior.probability(v_hat, v_steps), self.bound)
         if generator is not None:
-            # Noise stands for rounding where it is a good model; where scales are small it would cost bits of its own.
-            noise = torch.rand(symbols.shape, device=raw.device, generator=generator) - 0.5
-            rounded = torch.where(scales > 0.5, symbols + noise, rounded)
+            # What is logged is the rate of rounded values; what is descended, that of noise in rounding's place.
+            symbols = symbols + torch.rand(symbols.shape, device=raw.device, generator=generator) - 0.5
+            z_bits = _instead(z_bits, bits(gaussian_probability(symbols, scales), self.bound))
+            v = v + (torch.rand(v.shape, device=raw.device, generator=generator) - 0.5) * v_steps
+            v_bits = _instead(v_bits, bits(model.prior.probability(v, v_steps), self.bound))
         size = raw.shape[-2] * raw.shape[-1]
-        z_bits = bits(gaussian_probability(rounded, scales), self.bound).sum((1, 2, 3))
-        v_bits = bits(model.prior.probability(v_hat, v_steps), self.bound).sum((1, 2, 3))
-        mse = ((decoded - residual) / RESIDUAL_GAIN).square().mean((1, 2, 3))
+        z_bits, v_bits = z_bits.sum((1, 2, 3)), v_bits.sum((1, 2, 3))
+        relative = (decoded - residual).square().mean((1, 2, 3))
+        mse = relative / gains.flatten().square()
         if generator is None:
-            final = (base + pixels(decoded) / RESIDUAL_GAIN).clamp(0, 1)
+            final = (base + pixels(decoded) / gains).clamp(0, 1)
             mse = (final - raw).square().mean((1, 2, 3))
         return {
             "mse": mse,
+            "relative": relative,
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": (z_bits + v_bits) / size,
             "imbalance": (logits.softmax(1).mean((0, 2, 3)) * logits.shape[1] - 1).square().mean(),
@@ -216,18 +215,28 @@ def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
     model.mean_scales.copy_(torch.as_tensor(scales, dtype=torch.float32, device=device))
 
 
-def image_means(model: LearnedNetworks, raw: Tensor, srgb: Tensor) -> Tensor:
-    """Return m(v) of each patch on its grid, float32 (B, M), from every second pixel."""
+def image_means(model: CodingNetworks, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
+    """Return m(v) of each patch on its grid, float32 (B, M), and its gain (B, 1, 1, 1), from every second pixel."""
     directions, offset = model.directions.double().cpu().numpy(), model.offset.double().cpu().numpy()
-    means = [solve_means(moments(r, s, stride=2), directions, offset) for r, s in zip(raw, srgb, strict=True)]
-    return quantised_means(torch.as_tensor(np.stack(means), dtype=torch.float32, device=raw.device))
+    means, errors = [], []
+    for image in (moments(r, s, stride=2) for r, s in zip(raw, srgb, strict=True)):
+        means.append(solve_means(image, directions, offset))
+        errors.append(error(image, offset + directions @ means[-1]))
+    gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))
+    tensor = torch.as_tensor(np.stack(means), dtype=torch.float32, device=raw.device)
+    return quantised_means(tensor), gains.view(-1, 1, 1, 1)
 
 
-def _crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return the same random window of both, of ``side`` pixels or what there is."""
     room = [max(size - side, 0) + 1 for size in raw.shape[-2:]]
     corner = [int(torch.randint(r, (1,), generator=generator, device=raw.device)) for r in room]
     window = (..., slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
     return raw[window], srgb[window]
+
+
+def _instead(value: Tensor, descended: Tensor) -> Tensor:
+    return value.detach() + descended - descended.detach()
 
 
 def _psnr(mse: Tensor) -> Tensor:

@@ -33,6 +33,7 @@ from rawbench_learned.exact import (
 from rawbench_learned.networks import Architecture, CodingNetworks, LearnedNetworks
 from rawbench_learned.tables import Tables, gaussian_tables, joined, table_from_masses
 
+Layer = tuple[Tensor, "Tensor | None"]
 FORMAT = "rawbench-learned-1"
 V_LEVELS = 16
 """Qualities share the tables of v in groups of 16."""
@@ -78,10 +79,30 @@ def write_weights(path: Path, model: LearnedNetworks, provenance: dict[str, Any]
     tensors = _network_tensors(model) | _step_tensors(model)
     tensors |= _table_tensors("latent_tables", gaussian_tables())
     tensors |= _table_tensors("hyper_tables", _hyper_tables(model, tensors["v_steps"].numpy()))
-    config = json.dumps(model.config.model_dump(mode="json"), sort_keys=True)
-    digest = digest_of(tensors, config)
-    metadata = {"format": FORMAT, "config": config, "digest": digest, "provenance": json.dumps(provenance)}
-    save_file({name: t.contiguous() for name, t in tensors.items()}, path, metadata)
+    return _save(path, tensors, model.config.model_dump(mode="json"), provenance)
+
+
+def write_serial_weights(path: Path, source: Path, layers: dict[str, Layer], provenance: dict[str, Any]) -> str:
+    """Write the file ``source`` with another context model and other parameter networks; return its digest.
+
+    Args:
+        path: to write.
+        source: weights of `learned`.
+        layers: weight and bias of each exact layer that changes, not yet quantised, by its name.
+        provenance: JSON types.
+    """
+    tensors, metadata = _load(source)
+    for name, (weight, bias) in layers.items():
+        tensors |= _exact_tensors(name, weight, bias)
+    config = json.loads(metadata["config"]) | {"serial": True}
+    return _save(path, tensors, config, provenance | {"transforms": metadata["digest"]})
+
+
+def _save(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], provenance: dict[str, Any]) -> str:
+    text = json.dumps(config, sort_keys=True)
+    digest = digest_of(tensors, text)
+    metadata = {"format": FORMAT, "config": text, "digest": digest, "provenance": json.dumps(provenance)}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
     return digest
 
 
@@ -91,16 +112,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     Raises:
         SampleError: missing, not such a file, of another configuration, or its digest does not match its content.
     """
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise SampleError(f"{path}: weights cannot be read: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise SampleError(f"{path}: not weights of this version of the learned codec ({FORMAT})")
-    if digest_of(tensors, metadata.get("config", "")) != metadata.get("digest"):
-        raise SampleError(f"{path}: the weights do not match their digest")
+    tensors, metadata = _load(path)
     try:
         networks = CodingNetworks(Architecture.model_validate_json(metadata["config"]))
         load_networks(networks, tensors)
@@ -121,6 +133,20 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     )
 
 
+def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise SampleError(f"{path}: weights cannot be read: {error}") from error
+    if metadata.get("format") != FORMAT:
+        raise SampleError(f"{path}: not weights of this version of the learned codec ({FORMAT})")
+    if digest_of(tensors, metadata.get("config", "")) != metadata.get("digest"):
+        raise SampleError(f"{path}: the weights do not match their digest")
+    return tensors, metadata
+
+
 def digest_of(tensors: dict[str, Tensor], config: str) -> str:
     """Return the SHA-256 of names, types, shapes, values and configuration."""
     digest = hashlib.sha256(config.encode())
@@ -139,13 +165,20 @@ def _network_tensors(model: LearnedNetworks) -> dict[str, Tensor]:
         if not isinstance(layer, ExactConv2d) or f"{name}.weight" not in tensors:
             continue
         layer.check()
-        weight = quantised_weight(layer.weight.detach().cpu())
-        unit = weight_unit(weight)
-        tensors[f"{name}.weight"] = (weight / unit).round().to(torch.int8)
-        tensors[f"{name}.unit"] = torch.log2(unit).round().flatten().to(torch.int8)
-        if layer.bias is not None:
-            bias = quantised_bias(layer.bias.detach().cpu(), unit)
-            tensors[f"{name}.bias"] = (bias / (unit.flatten() * STEP)).round().to(torch.int32)
+        tensors |= _exact_tensors(name, layer.weight, layer.bias)
+    return tensors
+
+
+def _exact_tensors(name: str, weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
+    weight = quantised_weight(weight.detach().cpu())
+    unit = weight_unit(weight)
+    tensors = {
+        f"{name}.weight": (weight / unit).round().to(torch.int8),
+        f"{name}.unit": torch.log2(unit).round().flatten().to(torch.int8),
+    }
+    if bias is not None:
+        bias = quantised_bias(bias.detach().cpu(), unit)
+        tensors[f"{name}.bias"] = (bias / (unit.flatten() * STEP)).round().to(torch.int32)
     return tensors
 
 
