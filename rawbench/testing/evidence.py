@@ -30,8 +30,8 @@ DAY_SECONDS = 86400.0
 PAIR = ("pair-a", "pair-b")
 ELSEWHERE = ("scene-a", "17x33", *PAIR)
 
-# Which rate points an image is encoded at: all of them, the middle one, or the first and the last.
-WANTED = {"natural": "all", "medium": "middle"}
+# Which rate points an image is encoded at: all of them, the middle one, or (all other kinds) the first and the last.
+WANTED = {"natural": "all", "odd": "all", "small": "all", "medium": "middle"}
 
 
 @dataclass(frozen=True)

@@ -74,13 +74,15 @@ def write_golden(
     if replace:
         for path in folder.glob(f"{prefix}-*"):
             path.unlink()
-    return [path for key in evidence.streams for path in _write_one(evidence, folder, prefix, *key)]
+    ends = {described["points"][0][0], described["points"][-1][0]}
+    kept = [(image, point) for image, point in evidence.streams if image in IMAGES and point in ends]
+    return [path for key in kept for path in _write_one(evidence, folder, prefix, *key)]
 
 
 def _write_one(evidence: Evidence, folder: Path, prefix: str, image: str, point: int) -> list[Path]:
     record = evidence.one("decode", "decode", image=image, point=point)
     raw = evidence.array(record) if record else None
-    if image not in IMAGES or raw is None:
+    if raw is None:
         return []
     stream = folder / f"{prefix}-{image}-q{point}.rbs"
     arrays = io.BytesIO()

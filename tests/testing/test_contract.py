@@ -12,7 +12,7 @@ from rawbench.plugins import Catalogue, load_plugins
 from rawbench.testing import CheckResult, Launcher, Limits, run_checks
 
 SPECIMENS = Path(__file__).with_name("specimens.py")
-SOON = Limits(step_seconds=12, damaged_seconds=3)
+SOON = Limits(step_seconds=20, damaged_seconds=3)
 
 BROKEN = [
     ("keeps-raw-in-global", "fresh_process", "KeyError.*works where the image was encoded.*such as a module global"),
