@@ -223,7 +223,8 @@ def _rice_parameters(groups: Iterable[list[np.ndarray]]) -> list[int]:
     for pieces in pooled:
         values = np.concatenate(pieces)
         folded = np.where(values >= 0, 2 * values, -2 * values - 1)
-        best.append(min(range(16), key=lambda k, f=folded: int((f >> k).sum()) + k * len(f)))
+        costs = [int((folded >> parameter).sum()) + parameter * len(folded) for parameter in range(16)]
+        best.append(costs.index(min(costs)))
     return best
 
 

@@ -1,6 +1,6 @@
 """Fits a polynomial of the sRGB to the raw of one image, and spends bits where they buy decibels.
 
-Degrees, clip classes and quantiser steps are chosen to minimise ``10 log10(mean squared error) + price x bpp``.
+Degrees, clip classes and quantiser steps are chosen to minimise ``10 log10(mean squared error) + price x bits``.
 """
 
 from __future__ import annotations
@@ -36,7 +36,6 @@ _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a st
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
 _TRIAL_CLASS_PIXELS = 1 << 12
 _MIDDLING_STEP = 9  # at which degrees are compared
-_SMALL_IMAGE = 1 << 17  # pixels: below, a bit is priced as if the image had as many
 
 
 @dataclass(frozen=True)
@@ -48,19 +47,22 @@ class _Choice:
     bits: float
 
 
-def fit_polynomial(srgb: Tensor, raw: Tensor, degree: int, price: float) -> Quantised:
+def fit_polynomial(
+    srgb: Tensor, raw: Tensor, degree: int, decibels_per_bit: float, pixels_per_coefficient: int = 0
+) -> Quantised:
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
     Args:
         srgb: uint8 (3, ...), an image or a list of samples.
         raw: float (3, ...), in [0, 1].
         degree: highest total degree, 1..5, of the polynomial and of the corrections.
-        price: decibels that one bit per pixel has to buy (of an image of 2**17 pixels, if it has fewer).
+        decibels_per_bit: what a bit has to buy.
+        pixels_per_coefficient: a correction has no more coefficients than that; for fits to a few samples, which
+            have to hold for other pixels too.
     """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
     trial = codes[:, ::stride], target[:, ::stride]
-    decibels_per_bit = price / max(codes.shape[1], _SMALL_IMAGE)
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
@@ -72,7 +74,9 @@ def fit_polynomial(srgb: Tensor, raw: Tensor, degree: int, price: float) -> Quan
     rest = float(equations.squared_error(base.coefficients.T).sum())
 
     classes = _correction_trial(codes, target, base, degree)
-    finer, degrees = _choose_corrections(classes, degree, rest, target.numel(), decibels_per_bit)
+    finer, degrees = _choose_corrections(
+        classes, degree, rest, target.numel(), decibels_per_bit, pixels_per_coefficient
+    )
     corrections = {}
     for clipped, part in correction_equations(codes, target, base, degrees).items():
         integers = round_coefficients(part, part.solve(), 0.5 ** (1 + finer))
@@ -130,12 +134,12 @@ def _choose_main(equations: NormalEquations, degree: int, price: float) -> tuple
 
 
 def _choose_corrections(
-    classes: dict[int, NormalEquations], degree: int, rest: float, values: int, price: float
+    classes: dict[int, NormalEquations], degree: int, rest: float, values: int, price: float, pixels: int
 ) -> tuple[int, dict[int, int]]:
     """Step index, and the degree of each clip class that is worth it."""
     best: tuple[float, int, dict[int, _Choice]] | None = None
     for step in range(1, 11):
-        options = {c: _correction_options(e, c, degree, step) for c, e in classes.items()}
+        options = {c: _correction_options(e, c, degree, step, pixels) for c, e in classes.items()}
         chosen = {c: found[0] for c, found in options.items()}
         for _ in range(4):  # the price of a bit in squared error depends on the total, which depends on the choice
             total = rest + sum(choice.error for choice in chosen.values()) + values * _FLOOR
@@ -150,13 +154,19 @@ def _choose_corrections(
     return best[1], {c: option.degree for c, option in best[2].items() if option.degree >= 0}
 
 
-def _correction_options(equations: NormalEquations, clipped: int, degree: int, step: int) -> list[_Choice]:
+def _cheapest(options: list[_Choice], exchange: float) -> _Choice:
+    return min(options, key=lambda option: option.error + exchange * option.bits)
+
+
+def _correction_options(equations: NormalEquations, clipped: int, degree: int, step: int, pixels: int) -> list[_Choice]:
     outputs = len(clipped_channels(clipped))
     terms = len(exponents(degree, 3 - outputs))
     options = [_Choice(-1, float(equations.energy.sum()), 0.0)]
     size = 0.5 ** (1 + step)
     for low in range(degree + 1 if outputs < 3 else 1):
         kept = len(exponents(low, 3 - outputs))
+        if pixels * outputs * kept > equations.weight / 3:
+            break
         rows = np.concatenate([np.arange(kept) + terms * k for k in range(outputs)])
         part = NormalEquations(len(rows), 1)
         part.gram, part.moment = equations.gram[np.ix_(rows, rows)], equations.moment[rows]

@@ -11,6 +11,7 @@ from rawbench.coefficients import read_polynomial
 from rawbench.fitting import fit_polynomial
 
 # Decibels that a bit per pixel has to buy, by highest degree: 29, 41, 57, 79 and 95 bytes on 512 x 384.
+_SMALL_IMAGE = 1 << 17  # pixels: below, a bit is priced as if the image had as many
 PRICES = {1: 200.0, 2: 100.0, 3: 50.0, 4: 25.0, 5: 12.0}
 
 
@@ -42,7 +43,7 @@ class Poly(rawbench.Codec):
         """Fit and code the polynomial."""
         degree = self.rate_point.index
         with self.context.stage("analysis"):
-            fitted = fit_polynomial(srgb, raw, degree, PRICES[degree])
+            fitted = fit_polynomial(srgb, raw, degree, per_bit(PRICES[degree], srgb))
         with self.context.stage("entropy"):
             return fitted.to_bytes()
 
@@ -54,3 +55,8 @@ class Poly(rawbench.Codec):
             raise rawbench.StreamError(f"{len(rest)} bytes follow the polynomial")
         with self.context.stage("synthesis"):
             return fitted.polynomial()(srgb).float()
+
+
+def per_bit(price: float, srgb: Tensor) -> float:
+    """Decibels that a bit of an image's payload has to buy, from those of a bit per pixel."""
+    return price / max(srgb[0].numel(), _SMALL_IMAGE)

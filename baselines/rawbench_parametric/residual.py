@@ -15,6 +15,7 @@ from rawbench.coefficients import read_polynomial
 from rawbench.fitting import fit_polynomial
 from rawbench.polynomial import Polynomial
 from rawbench_parametric import jpeg2000
+from rawbench_parametric.poly import per_bit
 
 _MIDDLE = 32768
 _PEAK = 65535.0
@@ -78,7 +79,7 @@ class Residual(rawbench.Codec):
         """Code the polynomial and the residual."""
         point = _POINTS[self.rate_point.index]
         with self.context.stage("analysis"):
-            fitted = fit_polynomial(srgb, raw, point.degree, point.price)
+            fitted = fit_polynomial(srgb, raw, point.degree, per_bit(point.price, srgb))
         with self.context.stage("entropy"):
             head = fitted.to_bytes()
         if point.bpp == 0:
@@ -204,6 +205,8 @@ def encode_at_rate(planes: np.ndarray, room: float) -> bytes:
     OpenJPEG is asked for a PSNR; the PSNR that meets the rate is searched for, on bands of large images.
     """
     height, width = planes.shape[:2]
+    if room < 1:
+        return b""
     trial = planes
     if height * width > _SEARCH_PIXELS:
         stride = height * width // _SEARCH_PIXELS + 1

@@ -1,0 +1,57 @@
+"""Uniform sampling grids: which pixels are stored."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Grid steps by rate point index; step 64 stores the fewest samples.
+STEPS = (64, 48, 32, 24, 16, 12, 8, 6, 4)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows and columns ``first + k * step`` of an image, centred; at least one of each."""
+
+    height: int
+    width: int
+    step: int
+
+    @property
+    def first_row(self) -> int:
+        """The first sampled row."""
+        return (self.height - 1) % self.step // 2
+
+    @property
+    def first_column(self) -> int:
+        """The first sampled column."""
+        return (self.width - 1) % self.step // 2
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sampled."""
+        return (self.height - 1) // self.step + 1
+
+    @property
+    def columns(self) -> int:
+        """How many columns are sampled."""
+        return (self.width - 1) // self.step + 1
+
+    def take(self, image: Tensor) -> Tensor:
+        """The sampled pixels of an image (C, H, W): (C, rows, columns)."""
+        return image[:, self.first_row :: self.step, self.first_column :: self.step]
+
+    def put(self, image: Tensor, samples: Tensor) -> None:
+        """Paste samples, (C, rows, columns), into an image (C, H, W)."""
+        image[:, self.first_row :: self.step, self.first_column :: self.step] = samples
+
+    def nearest(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """For each row and for each column of the image, the index of the nearest sampled one: int64 (H,), (W,)."""
+        pairs = ((self.height, self.first_row, self.rows), (self.width, self.first_column, self.columns))
+        row, column = (
+            ((torch.arange(n, device=device) - first + self.step // 2) // self.step).clamp(0, count - 1)
+            for n, first, count in pairs
+        )
+        return row, column
