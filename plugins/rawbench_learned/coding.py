@@ -185,10 +185,10 @@ class Coder:
 
         def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
             symbols = torch.round((z[positions] - means) / z_steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
-            flat = flat(symbols)
-            encoder.write(flat, numbers.reshape(-1), weights.latent_tables, self._latent_models)
+            values = flat(symbols)
+            encoder.write(values, numbers.reshape(-1), weights.latent_tables, self._latent_models)
             if bits is not None:
-                cost = symbol_costs(flat, numbers.reshape(-1), weights.latent_tables)
+                cost = symbol_costs(values, numbers.reshape(-1), weights.latent_tables)
                 bits[positions.cpu()] = torch.from_numpy(cost.reshape(numbers.shape).sum(1))
             return symbols
 

@@ -61,15 +61,15 @@ class _GatedRound(torch.autograd.Function):
     @staticmethod
     def backward(ctx, gradient: Tensor) -> Tensor:
         (x,) = ctx.saved_tensors
-        return gradient * (2 * x.abs()).clamp(0.2, 1)
+        return gradient * (4 * (x - torch.round(x)).abs()).clamp(0.2, 2)
 
 
 def gated_round(x: Tensor) -> Tensor:
-    """Round to nearest; the gradient is the identity's from 1/2 on, and a fifth of it at zero.
+    """Round to nearest, with a gradient that is large where a small move would change the result; one in the mean.
 
     A plain straight-through gradient pretends that a latent far inside the zero bin could move what the decoder sees:
     at low rates latents then wander until they cross into the next bin, and means, which are what the decoder does
-    see, learn nothing from the distortion.
+    see, learn nothing from the distortion. A gradient that is less than one in the mean lets latents shrink.
     """
     return _GatedRound.apply(x)
 
