@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rawbench.camera.read import read_camera_file
-from rawbench.camera.renditions import apply_rendition, parse_rendition
+from rawbench.camera.read import CameraFile, read_camera_file
+from rawbench.camera.renditions import apply_rendition, develop, parse_rendition
 from rawbench.errors import SampleError, UsageError
 from rawbench.files import write_atomically
 from rawbench.types import Sample, SampleInfo
@@ -30,7 +30,7 @@ def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
         SampleError: a file is missing or unreadable, or the two differ in size.
     """
     camera = read_camera_file(photo)
-    pixels = read_srgb(srgb) if srgb else apply_rendition(camera.srgb8, parse_rendition(rendition))[0]
+    pixels = read_srgb(srgb) if srgb else render(camera, rendition)
     if pixels.shape != camera.raw16.shape:
         raise SampleError(f"{srgb}: the sRGB has {_size(pixels)} pixels, the raw of {photo} has {_size(camera.raw16)}")
     height, width, _ = pixels.shape
@@ -54,7 +54,7 @@ def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
         SampleError: the file is missing or unreadable, or no 8-bit RGB image.
     """
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return apply_rendition(read_camera_file(path).srgb8, parse_rendition(rendition))[0]
+        return render(read_camera_file(path), rendition)
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -66,6 +66,20 @@ def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
         raise SampleError(f"{path}: not an image that Pillow knows") from None
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def render(camera: CameraFile, rendition: str) -> np.ndarray:
+    """A camera file's sRGB: uint8 (H, W, 3).
+
+    Raises:
+        UsageError: no such rendition, or one that is not made from the camera file.
+    """
+    wanted = parse_rendition(rendition)
+    if wanted.given:
+        raise UsageError("rendition given: name the image")
+    if wanted.in_camera:
+        return develop(camera.raw16, camera.info.xyz_to_camera, wanted)[0]
+    return apply_rendition(camera.srgb8, wanted)[0]
 
 
 def write_raw(path: Path, raw: torch.Tensor) -> None:

@@ -8,7 +8,9 @@ from rawbench.errors import SampleError
 
 # Camera JPEGs may be smaller than what LibRaw makes of the sensor; the field crops borders of up to 40 pixels.
 MOST_BORDER = 40
-LEAST_CORRELATION = 0.5
+LEAST_CORRELATION = 0.8
+# By how much a turned image must correlate better than it does as it is, to be called turned.
+CLEARLY_BETTER = 0.1
 _CELLS = 48
 
 
@@ -38,15 +40,20 @@ def describe_sizes(raw: tuple[int, int], srgb: tuple[int, int]) -> str:
 
 
 def correlation(raw16: np.ndarray, srgb: np.ndarray) -> float:
-    """Correlation of the brightness of raw and sRGB, in [-1, 1], over at most 48x48 cells of the image.
+    """Correlation in [-1, 1] of an sRGB's brightness with what its raw predicts of it, over at most 48x48 cells.
 
-    The raw's is taken to the power 1/2.2 first. Two images without any structure correlate by 1.
+    The prediction is the best linear one from the three channels of the raw to the power 1/2.2, so that saturated
+    colours, of which a matrix makes something else, do no harm. An image without any structure correlates by 1.
     """
-    a, b = _cells(_brightness(raw16) ** (1 / 2.2)), _cells(_brightness(srgb))
-    a, b = a - a.mean(), b - b.mean()
-    norm = float(np.sqrt((a * a).sum() * (b * b).sum()))
-    flat = float(np.abs(a).max()) < 1e-3 or float(np.abs(b).max()) < 1e-3
-    return 1.0 if flat else float((a * b).sum()) / norm
+    channels = [_cells(_thin(raw16)[..., c] ** (1 / 2.2)).ravel() for c in range(3)]
+    wanted = _cells(_thin(srgb).mean(axis=2)).ravel()
+    given = np.stack([*channels, np.ones_like(wanted)], axis=1).astype(np.float64)
+    if np.ptp(wanted) < 1e-3 or np.ptp(given, axis=0).max() < 1e-3:
+        return 1.0
+    predicted = given @ np.linalg.lstsq(given, wanted, rcond=None)[0]
+    if predicted.std() < 1e-6:
+        return 0.0
+    return float(np.corrcoef(predicted, wanted)[0, 1])
 
 
 def find_turn(raw16: np.ndarray, srgb: np.ndarray) -> int:
@@ -59,11 +66,10 @@ def find_turn(raw16: np.ndarray, srgb: np.ndarray) -> int:
     return max(found, key=lambda degrees: found[degrees])
 
 
-def _brightness(pixels: np.ndarray) -> np.ndarray:
-    """(H, W) in [0, 1], of a thinned image: enough for 48x48 cells of a few pixels each."""
+def _thin(pixels: np.ndarray) -> np.ndarray:
+    """(h, w, 3) in [0, 1], of every n-th pixel: enough for 48x48 cells of a few pixels each."""
     step = max(1, min(pixels.shape[:2]) // (8 * _CELLS))
-    thin = pixels[::step, ::step].astype(np.float32)
-    return thin.mean(axis=2) / np.float32(np.iinfo(pixels.dtype).max)
+    return pixels[::step, ::step].astype(np.float32) / np.float32(np.iinfo(pixels.dtype).max)
 
 
 def _cells(image: np.ndarray) -> np.ndarray:

@@ -76,12 +76,16 @@ def read_camera_info(path: Path) -> CameraFileInfo:
         return _info(path, raw, digest)
 
 
-def read_camera_file(path: Path) -> CameraFile:
+def read_camera_file(path: Path, raw_space: str = "camera") -> CameraFile:
     """Read and render a camera file.
 
     raw is ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
     gamma=(1, 1))``, sRGB is ``postprocess(use_camera_wb=True, no_auto_bright=True)``; both are turned as the
     file asks.
+
+    Args:
+        path: the camera file.
+        raw_space: ``camera``, or ``xyz`` for LibRaw's CIE XYZ (D65; what exceeds 1, such as the Z of white, is cut).
 
     Raises:
         SampleError: the file is missing, unreadable, no camera file, of a sensor that is not supported, or
@@ -92,7 +96,7 @@ def read_camera_file(path: Path) -> CameraFile:
     with _opened(path) as raw:
         info = _info(path, raw, digest)
         raw16 = raw.postprocess(
-            output_color=rawpy.ColorSpace.raw,
+            output_color=_SPACES[raw_space],
             use_camera_wb=True,
             no_auto_bright=True,
             output_bps=16,
@@ -101,6 +105,9 @@ def read_camera_file(path: Path) -> CameraFile:
         srgb8 = raw.postprocess(use_camera_wb=True, no_auto_bright=True)
     _check_renditions(path, raw16, srgb8)
     return CameraFile(raw16, srgb8, info)
+
+
+_SPACES = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}
 
 
 def _check_renditions(path: Path, raw16: np.ndarray, srgb8: np.ndarray) -> None:

@@ -1,4 +1,4 @@
-"""sRGB carriers: the 8-bit rendition as it is, or as a JPEG of some quality."""
+"""sRGB renditions: LibRaw's 8 bits as they are or as a JPEG, the file beside the raw, or an in-camera-like one."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ from PIL import Image
 from rawbench.errors import UsageError
 
 _JPEG = re.compile(r"jpeg(\d{1,3})(-444)?")
-KNOWN = "png, jpeg10 to jpeg100 (colour at half size), jpeg10-444 to jpeg100-444 (colour at full size)"
+KNOWN = (
+    "png, jpeg10 to jpeg100 (colour at half size), jpeg10-444 to jpeg100-444 (colour at full size), "
+    "given (the image beside the raw), camera (as cameras render)"
+)
+CAMERA_QUALITY = 92
 
 
 @dataclass(frozen=True)
@@ -23,21 +27,31 @@ class Rendition:
         name: canonical name, such as ``png`` or ``jpeg90-444``.
         quality: JPEG quality, or None for the pixels as they are.
         full_colour: JPEG without colour subsampling (4:4:4 in place of 4:2:0).
+        given: the pixels are those of an image beside the raw.
+        in_camera: the pixels are made from the raw as ``rawbench.camera.develop`` says.
     """
 
     name: str
     quality: int | None = None
     full_colour: bool = False
+    given: bool = False
+    in_camera: bool = False
 
 
 def parse_rendition(name: str) -> Rendition:
-    """Parse ``png``, ``jpeg90`` or ``jpeg90-444``.
+    """Parse ``png``, ``jpeg90``, ``jpeg90-444``, ``given`` or ``camera``.
 
     Raises:
         UsageError: no such rendition; the line lists the possible ones.
     """
     if name == "png":
         return Rendition("png")
+    if name == "given":
+        return Rendition("given", given=True)
+    if name == "camera":
+        return Rendition("camera", CAMERA_QUALITY, in_camera=True)
+    if name == "png16":
+        raise UsageError("rendition 'png16': methods are given sRGB of 8 bits; 16-bit files are rounded to them (png)")
     match = _JPEG.fullmatch(name)
     if match and 10 <= int(match[1]) <= 100 and not match[1].startswith("0"):
         return Rendition(name, int(match[1]), match[2] is not None)
@@ -59,6 +73,17 @@ def apply_rendition(srgb: np.ndarray, rendition: Rendition) -> tuple[np.ndarray,
     carrier = jpeg_bytes(srgb, rendition.quality, rendition.full_colour)
     with Image.open(io.BytesIO(carrier)) as image:
         return np.array(image.convert("RGB")), len(carrier)
+
+
+def develop(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], rendition: Rendition) -> tuple[np.ndarray, int | None]:
+    """The in-camera-like rendition of a raw, carried as ``rendition`` says; returns as ``apply_rendition`` does.
+
+    Raises:
+        SampleError: the camera's colour matrix is not known.
+    """
+    from rawbench.camera.develop import develop_pixels
+
+    return apply_rendition(develop_pixels(raw16, xyz_to_camera), rendition)
 
 
 def jpeg_bytes(srgb: np.ndarray, quality: int, full_colour: bool = False) -> bytes:

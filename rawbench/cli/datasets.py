@@ -13,15 +13,15 @@ from rawbench.cli.listing import describe_options, listing_group
 
 
 def _describe(dataset: Any) -> dict[str, Any]:
-    return {
-        "revision": dataset.revision,
-        "description": inspect.getdoc(dataset) or dataset.summary,
-        "options": describe_options(dataset.Options),
-    }
+    described = {"revision": dataset.revision, "description": inspect.getdoc(dataset) or dataset.summary}
+    for fact in ("where", "licence", "published_splits"):
+        if getattr(dataset, fact, ""):
+            described[fact] = getattr(dataset, fact)
+    return described | {"options": describe_options(dataset.Options)}
 
 
 datasets = listing_group("datasets", _describe, "sample")
-datasets.help = "List and show datasets, and make simulated ones."
+datasets.help = "List, show, prepare and verify datasets, and make simulated ones."
 
 
 @datasets.command(
@@ -71,3 +71,68 @@ def frames(
         given["validation_scenes"] = int(only) if only.isdigit() else validation_scenes
     reasons = dict(item.partition("=")[::2] for item in leave_out)
     click.echo(str(simulate_training_frames(scenes, out, leave_out=reasons, **given)))
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets prepare nus --from /data/NUS
+  rawbench datasets prepare fivek --from /data/fivek_dataset --root manifests/fivek
+"""
+)
+@click.argument("name", metavar="NAME")
+@click.option("--from", "source", type=click.Path(path_type=Path), required=True, metavar="DIR", help="Your own copy.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR",
+              help="Of the manifest.  [default: $RAWBENCH_DATA/NAME, else ~/.local/share/rawbench/NAME]")  # fmt: skip
+def prepare(name: str, source: Path, root: Path | None) -> None:
+    """Check and index your own copy of a dataset, once; its files stay where they are."""
+    from collections import Counter
+
+    from rawbench.datasets.manifest import NAME
+    from rawbench.datasets.prepared import default_root
+
+    dataset = _opened(name, root)
+    where = root or default_root(dataset.name)
+    dataset.prepare(source, where)
+    listed = dataset.manifest
+    for left in listed.left_out:
+        click.echo(f"{left.path}: not used: {left.reason}", err=True)
+    counts = Counter((entry.camera, entry.split) for entry in listed.entries)
+    for (camera, split), count in sorted(counts.items()):
+        click.echo(f"{camera}, {split}: {count}")
+    click.echo(f"{where / NAME}: {len(listed.entries)} images")
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets verify nus
+  rawbench datasets verify folder:root=/photos
+"""
+)
+@click.argument("name", metavar="NAME[:OPTION=VALUE]...")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the manifest is, as for prepare.")
+@click.pass_context
+def verify(context: click.Context, name: str, root: Path | None) -> None:
+    """Find files that are missing, changed, unreadable, mis-sized, turned or misaligned: a line each, exit code 4."""
+    from rawbench.datasets.prepared import default_root
+
+    dataset = _opened(name, root)
+    problems = dataset.verify(root or getattr(dataset, "root", default_root(dataset.name)))
+    for problem in problems:
+        click.echo(f"{problem.where}: {problem.what}")
+    if problems:
+        context.exit(4)
+    click.echo(f"dataset {dataset.name}: all is well")
+
+
+def _opened(text: str, root: Path | None) -> Any:
+    """The dataset of a spec, with the option ``root`` where it has one."""
+    from rawbench.cli.catalogue import catalogue_of
+    from rawbench.options import build_options, parse_spec
+
+    name, given = parse_spec(text)
+    dataset = catalogue_of().datasets.load(name)
+    if root is not None and "root" in dataset.Options.model_fields:
+        given = {"root": str(root), **given}
+    return dataset(build_options(dataset.Options, given, f"dataset {name}"))

@@ -19,3 +19,18 @@ def register_datasets(register: Callable[..., None]) -> None:
         "rawbench.datasets.folder:FolderDataset",
         summary="the camera files of a folder (folder:root=DIR)",
     )
+    register(
+        "nus",
+        "rawbench.datasets.nus:NusDataset",
+        summary="NUS 8-camera set: prepared quarter-size pairs, or original camera files (your own copy)",
+    )
+    register(
+        "fivek",
+        "rawbench.datasets.fivek:FiveKDataset",
+        summary="MIT-Adobe FiveK, its DNG files (your own copy)",
+    )
+    register(
+        "rawir",
+        "rawbench.datasets.rawir:RawIrDataset",
+        summary="NTIRE 2025 smartphone pairs of raw planes and sRGB (your own copy)",
+    )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from abc import abstractmethod
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import field_validator
 
@@ -24,13 +25,15 @@ class CameraFilesDataset(Dataset):
     """Camera files read by LibRaw: linear white-balanced camera RGB, and its 8-bit rendition.
 
     The rendition is what becomes of the 8-bit image: ``png`` (nothing), ``jpeg90`` (a JPEG of quality 90, decoded
-    again) or ``jpeg90-444``. All images are test images.
+    again), ``jpeg90-444``, ``given`` (the image of the same name beside the camera file, which is cropped to it) or
+    ``camera`` (an in-camera-like rendition, see ``rawbench.camera.develop``). All images are test images.
     """
 
     class Options(options.Options):
         """Options of a dataset of camera files."""
 
         rendition: str = "png"
+        raw_space: Literal["camera", "xyz"] = "camera"
 
         @field_validator("rendition")
         @classmethod
@@ -68,11 +71,13 @@ class CameraFilesDataset(Dataset):
             from rawbench.camera.read import read_camera_file, read_camera_info
 
             path = self._path(id)
+            if self._rendition().given:
+                return self.load(id).info
             if self._rendition().quality is None:
                 self._infos[id] = self._info(id, read_camera_info(path), None)
             else:
                 camera = read_camera_file(path)
-                self._infos[id] = self._info(id, camera.info, self._render(camera)[1])
+                self._infos[id] = self._info(id, camera.info, self._render(path, camera)[1])
         return self._infos[id]
 
     def load(self, id: str) -> Sample:
@@ -80,8 +85,11 @@ class CameraFilesDataset(Dataset):
         from rawbench.camera.read import read_camera_file
         from rawbench.pictures import raw_tensor, srgb_tensor
 
-        camera = read_camera_file(self._path(id))
-        srgb, carrier_bytes = self._render(camera)
+        path = self._path(id)
+        camera = read_camera_file(path, self.options.raw_space)
+        if self._rendition().given:
+            return self._load_given(id, path, camera)
+        srgb, carrier_bytes = self._render(path, camera)
         info = self._infos[id] = self._info(id, camera.info, carrier_bytes)
         return Sample(info, raw_tensor(camera.raw16), srgb_tensor(srgb))
 
@@ -100,10 +108,35 @@ class CameraFilesDataset(Dataset):
 
         return parse_rendition(self.options.rendition)
 
-    def _render(self, camera: CameraFile) -> tuple[Any, int | None]:
-        from rawbench.camera.renditions import apply_rendition
+    def _render(self, path: Path, camera: CameraFile) -> tuple[Any, int | None]:
+        from rawbench.camera.renditions import apply_rendition, develop
 
-        return apply_rendition(camera.srgb8, self._rendition())
+        rendition = self._rendition()
+        if not rendition.in_camera:
+            return apply_rendition(camera.srgb8, rendition)
+        if self.options.raw_space != "camera":
+            raise SampleError(f"{path}: rendition camera is made in raw space camera")
+        return develop(camera.raw16, camera.info.xyz_to_camera, rendition)
+
+    def _load_given(self, id: str, path: Path, camera: CameraFile) -> Sample:
+        """The raw with the image beside it, to whose size it is cropped; what it costs is the image's file."""
+        from rawbench.camera.alignment import fit_raw
+        from rawbench.datasets.images import read_srgb8
+        from rawbench.pictures import raw_tensor, srgb_tensor
+
+        given = image_beside(path)
+        if given is None:
+            raise SampleError(f"{path}: rendition given: there is no image of this name beside it")
+        srgb = read_srgb8(given)
+        try:
+            raw16 = fit_raw(camera.raw16, (srgb.shape[0], srgb.shape[1]))
+        except SampleError as error:
+            raise SampleError(f"{given}: {error}") from None
+        info = self._info(id, camera.info, given.stat().st_size)
+        digest = hashlib.sha256(info.source_digest.encode() + given.read_bytes()).hexdigest()
+        height, width = srgb.shape[:2]
+        self._infos[id] = replace(info, height=height, width=width, source_digest=digest)
+        return Sample(self._infos[id], raw_tensor(raw16), srgb_tensor(srgb))
 
     def _info(self, id: str, camera: CameraFileInfo, carrier_bytes: int | None) -> SampleInfo:
         rendition = self._rendition().name
@@ -111,18 +144,19 @@ class CameraFilesDataset(Dataset):
             "simulated": camera.simulated,
             "iso": camera.iso,
             "camera": camera.camera,
-            "xyz_to_camera": list(camera.xyz_to_camera),
         }
+        if self.options.raw_space == "camera":
+            facts["xyz_to_camera"] = list(camera.xyz_to_camera)
         if carrier_bytes is not None:
             facts["carrier_bytes"] = carrier_bytes
         return SampleInfo(
             id=id,
             camera=camera.camera,
             rendition=rendition,
-            raw_space="camera",
+            raw_space=self.options.raw_space,
             height=camera.height,
             width=camera.width,
-            source_digest=hashlib.sha256(f"{camera.digest} {rendition} camera".encode()).hexdigest(),
+            source_digest=hashlib.sha256(f"{camera.digest} {rendition} {self.options.raw_space}".encode()).hexdigest(),
             simulated=camera.simulated,
             facts=facts,
         )
@@ -137,3 +171,12 @@ class CameraFilesDataset(Dataset):
         if id not in files:
             raise SampleError(f"dataset {self.name}: no image {id!r}{suggest(id, files)}")
         return files[id]
+
+
+def image_beside(path: Path) -> Path | None:
+    """The image of a camera file's name beside it, in any case of its suffix; None where there is none."""
+    names = {name.name.lower(): name for name in path.parent.iterdir()}
+    for suffix in (".png", ".tif", ".tiff", ".jpg", ".jpeg"):
+        if (path.stem + suffix).lower() in names:
+            return names[(path.stem + suffix).lower()]
+    return None

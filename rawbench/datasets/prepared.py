@@ -1,0 +1,335 @@
+"""What the field's datasets share: the user's own copy is indexed once, checked, and read through its manifest."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from rawbench import options
+from rawbench.dataset import Dataset
+from rawbench.datasets import manifest
+from rawbench.datasets.folder import CAMERA_SUFFIXES
+from rawbench.datasets.manifest import Entry, LeftOut, Manifest
+from rawbench.errors import SampleError, UsageError
+from rawbench.names import suggest
+from rawbench.types import Problem, Sample, SampleInfo
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from rawbench.camera.read import CameraFile
+
+SPLITS = ("train", "validation", "test")
+SPLIT_NAMES = {"train": "train", "training": "train", "val": "validation", "valid": "validation",
+               "validation": "validation", "test": "test", "testing": "test"}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Found:
+    """An image that an index found: where its files are, and its split. ``camera`` where the layout says it."""
+
+    id: str
+    split: str
+    raw: Path
+    srgb: Path | None = None
+    camera: str = ""
+
+
+@dataclass(frozen=True)
+class Pair:
+    """What the files of an image hold: raw and sRGB at one size, and the camera file where there is one."""
+
+    raw16: np.ndarray
+    srgb8: np.ndarray
+    camera: CameraFile | None
+
+
+class PreparedDataset(Dataset):
+    """A dataset behind a manifest; a subclass says how its files lie."""
+
+    licence: ClassVar[str] = ""
+    where: ClassVar[str] = ""
+    published_splits: ClassVar[str] = ""
+    white: ClassVar[int] = 65535
+
+    class Options(options.Options):
+        """Options of a prepared dataset."""
+
+        root: Path | None = Field(default=None, description="of the manifest; else $RAWBENCH_DATA/NAME")
+        rendition: str = Field(default="png", description="png, jpeg10 ... jpeg100[-444], given, camera")
+        raw_space: Literal["camera", "xyz"] = "camera"
+        camera: str = Field(default="", description="only images whose camera's name holds this")
+
+        @field_validator("rendition")
+        @classmethod
+        def _known(cls, value: str) -> str:
+            from rawbench.camera.renditions import parse_rendition
+
+            try:
+                return parse_rendition(value).name
+            except UsageError as error:
+                raise ValueError(str(error)) from None
+
+    def __init__(self, options: Any) -> None:
+        super().__init__(options)
+        self._manifest: Manifest | None = None
+        self._checked: set[str] = set()
+        self._infos: dict[str, SampleInfo] = {}
+
+    @classmethod
+    @abstractmethod
+    def index(cls, source: Path) -> Iterator[Found]:
+        """The images below a folder, in a fixed order; nothing is read yet.
+
+        Raises:
+            SampleError: the folder does not have the dataset's layout.
+        """
+
+    def prepare(self, source: Path, root: Path) -> None:
+        """Index the images below ``source`` and write the manifest below ``root``; files that cannot be used are
+        listed there with the reason.
+
+        Raises:
+            SampleError: no image of the dataset's layout, or one image in two splits.
+        """
+        if not source.is_dir():
+            raise SampleError(f"dataset {self.name}: {source} is no folder")
+        entries, left_out = [], []
+        for found in self.index(source):
+            try:
+                entries.append(self._entry(source, found))
+            except SampleError as error:
+                reason = str(error).removeprefix(f"{found.raw}: ")
+                left_out.append(LeftOut(path=found.raw.relative_to(source).as_posix(), reason=reason))
+        if not entries:
+            first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
+            raise SampleError(f"dataset {self.name}: no image below {source} can be used{first}")
+        manifest.refuse_shared_images(entries)
+        described = manifest.describe_source(source, root)
+        self._manifest = Manifest(dataset=self.name, revision=self.revision, source=described,
+                                  entries=tuple(entries), left_out=tuple(left_out))  # fmt: skip
+        manifest.write_manifest(self._manifest, root)
+
+    def verify(self, root: Path) -> list[Problem]:
+        """Files that are missing, changed, unreadable, mis-sized, turned or of another picture: a line a file."""
+        listed = manifest.read_manifest(root, self.name)
+        source = manifest.source_folder(listed, root)
+        problems = [Problem(left.path, f"not used: {left.reason}") for left in listed.left_out]
+        for entry in listed.entries:
+            problems += self._verify_entry(source, entry)
+        return problems
+
+    def ids(self, split: str = "test") -> list[str]:
+        """The ids of a split, as the manifest has them."""
+        if split not in SPLITS:
+            raise UsageError(f"dataset {self.name}: no split {split!r}; there are {', '.join(SPLITS)}")
+        wanted = self.options.camera.lower()
+        return [e.id for e in self.manifest.entries if e.split == split and wanted in e.camera.lower()]
+
+    def info(self, id: str) -> SampleInfo:
+        """What the manifest says of an image; how large a JPEG is, or what a given image shows, needs its pixels."""
+        if id not in self._infos:
+            from rawbench.camera.renditions import parse_rendition
+
+            entry = self._find(id)
+            wanted = parse_rendition(self.options.rendition)
+            if wanted.quality is not None or wanted.given:
+                return self.load(id).info
+            self._infos[id] = self._info(entry, None, (entry.height, entry.width))
+        return self._infos[id]
+
+    def load(self, id: str) -> Sample:
+        """The image, if its files are those that were prepared."""
+        from rawbench.camera.renditions import apply_rendition, develop, parse_rendition
+        from rawbench.pictures import raw_tensor, srgb_tensor
+
+        entry = self._find(id)
+        source = manifest.source_folder(self.manifest, self.root)
+        self._check(source, entry)
+        wanted = parse_rendition(self.options.rendition)
+        pair = self.read(source, entry)
+        if wanted.in_camera:
+            if pair.camera is None or self.options.raw_space != "camera":
+                raise SampleError(f"{entry.raw.path}: rendition camera is made from camera files, in raw space camera")
+            srgb, carrier_bytes = develop(pair.raw16, pair.camera.info.xyz_to_camera, wanted)
+        else:
+            srgb, carrier_bytes = apply_rendition(pair.srgb8, wanted)
+        if wanted.given and entry.srgb and entry.srgb.path.lower().endswith((".jpg", ".jpeg")):
+            carrier_bytes = entry.srgb.bytes
+        info = self._infos[id] = self._info(entry, carrier_bytes, (srgb.shape[0], srgb.shape[1]))
+        return Sample(info, raw_tensor(pair.raw16), srgb_tensor(srgb))
+
+    @property
+    def root(self) -> Path:
+        """Where the manifest is."""
+        return self.options.root or default_root(self.name)
+
+    @property
+    def manifest(self) -> Manifest:
+        """The manifest, read once.
+
+        Raises:
+            SampleError: there is none, or it is damaged.
+        """
+        if self._manifest is None:
+            self._manifest = manifest.read_manifest(self.root, self.name)
+        return self._manifest
+
+    def read(self, source: Path, entry: Entry) -> Pair:
+        """Read the files of an image, turned and cropped to one size.
+
+        Raises:
+            SampleError: a file is unreadable, or the two do not fit.
+        """
+        import numpy as np
+
+        from rawbench.camera.alignment import fit_raw
+        from rawbench.datasets.images import read_raw16, read_srgb8
+
+        camera = None
+        path = source / entry.raw.path
+        if path.suffix.lower() in CAMERA_SUFFIXES:
+            from rawbench.camera.read import read_camera_file
+
+            camera = read_camera_file(path, self.options.raw_space)
+            raw16, srgb8 = camera.raw16, camera.srgb8
+        else:
+            if self.options.raw_space != "camera":
+                raise SampleError(f"{entry.raw.path}: raw space xyz needs camera files, not pairs of images")
+            raw16, srgb8 = read_raw16(path, self.white), None
+        if srgb8 is None or self.options.rendition == "given":
+            if entry.srgb is None:
+                raise SampleError(f"{entry.raw.path}: rendition given: there is no image beside it")
+            srgb8 = np.ascontiguousarray(np.rot90(read_srgb8(source / entry.srgb.path), entry.orientation // 90))
+            try:
+                raw16 = fit_raw(raw16, (srgb8.shape[0], srgb8.shape[1]))
+            except SampleError as error:
+                raise SampleError(f"{entry.srgb.path}: {error}") from None
+        return Pair(raw16, srgb8, camera)
+
+    def _entry(self, source: Path, found: Found) -> Entry:
+        camera_file = found.raw.suffix.lower() in CAMERA_SUFFIXES
+        files = manifest.index_file(source, found.raw), manifest.index_file(source, found.srgb) if found.srgb else None
+        facts: dict[str, Any] = {"camera": found.camera}
+        if camera_file:
+            from rawbench.camera.read import read_camera_info
+
+            info = read_camera_info(found.raw)
+            facts = {"camera": found.camera or info.camera, "height": info.height, "width": info.width,
+                     "cfa": info.cfa, "black": info.black, "white": info.white, "simulated": info.simulated,
+                     "iso": info.iso, "xyz_to_camera": info.xyz_to_camera}  # fmt: skip
+        else:
+            facts |= self._measure_pair(found)
+        return Entry(id=found.id, split=found.split, raw=files[0], srgb=files[1], **facts)
+
+    def _measure_pair(self, found: Found) -> dict[str, Any]:
+        """Size and orientation of a pair of images: a sRGB that lies on its side is turned the way that fits."""
+        import numpy as np
+
+        from rawbench.camera.alignment import correlation, fit_raw
+        from rawbench.datasets.images import read_raw16, read_srgb8
+
+        if found.srgb is None:
+            raise SampleError(f"{found.raw}: no sRGB of this name beside it")
+        raw16, srgb8 = read_raw16(found.raw, self.white), read_srgb8(found.srgb)
+        turns = [0]
+        if (raw16.shape[0] > raw16.shape[1]) != (srgb8.shape[0] > srgb8.shape[1]):
+            turns = [1, 3]
+        fits = {}
+        for turn in turns:
+            turned = np.rot90(srgb8, turn)
+            try:
+                fits[turn] = correlation(fit_raw(raw16, (turned.shape[0], turned.shape[1])), turned)
+            except SampleError as error:
+                raise SampleError(f"{found.srgb.name}: {error}") from None
+        best = max(fits, key=lambda turn: fits[turn])
+        height, width = np.rot90(srgb8, best).shape[:2]
+        return {"height": height, "width": width, "orientation": 90 * best, "white": self.white}
+
+    def _check(self, source: Path, entry: Entry) -> None:
+        """Refuse an image whose files are not those that were prepared; each is looked at once."""
+        if entry.id in self._checked:
+            return
+        for file in filter(None, (entry.raw, entry.srgb)):
+            problem = manifest.check_file(source, file)
+            if problem:
+                raise SampleError(f"{source / file.path}: {problem}; see 'rawbench datasets verify {self.name}'")
+        self._checked.add(entry.id)
+
+    def _verify_entry(self, source: Path, entry: Entry) -> list[Problem]:
+        files = [entry.raw, *([entry.srgb] if entry.srgb else [])]
+        said = {file.path: manifest.check_file(source, file) for file in files}
+        if "missing" not in said.values():
+            what = self._verify_content(source, entry)
+            # The file that changed is to blame; of an unchanged pair, the sRGB.
+            blamed = next((path for path, problem in said.items() if problem), files[-1].path)
+            if what:
+                said[blamed] = f"{said[blamed]}; {what}" if said[blamed] else what
+        return [Problem(path, problem) for path, problem in said.items() if problem]
+
+    def _verify_content(self, source: Path, entry: Entry) -> str:
+        """What is wrong with the pixels of an image; empty when nothing is."""
+        import numpy as np
+
+        from rawbench.camera.alignment import CLEARLY_BETTER, LEAST_CORRELATION, correlation, find_turn
+
+        given = type(self)(self.options.model_copy(update={"rendition": "given" if entry.srgb else "png"}))
+        try:
+            pair = given.read(source, entry)
+        except SampleError as error:
+            return str(error).removeprefix(f"{source / entry.raw.path}: ")
+        height, width = pair.srgb8.shape[:2]
+        camera_size = entry.srgb is not None and pair.camera is not None
+        if (height, width) != (entry.height, entry.width) and not camera_size:
+            return f"{width}x{height} pixels, {entry.width}x{entry.height} were prepared"
+        found, turn = correlation(pair.raw16, pair.srgb8), find_turn(pair.raw16, pair.srgb8)
+        if turn and correlation(pair.raw16, np.rot90(pair.srgb8, turn // 90)) > found + CLEARLY_BETTER:
+            return f"turned by {360 - turn} degrees to the left against its raw"
+        if found < LEAST_CORRELATION:
+            return f"misaligned: raw and sRGB do not show the same picture (correlation {found:.2f})"
+        return ""
+
+    def _info(self, entry: Entry, carrier_bytes: int | None, size: tuple[int, int]) -> SampleInfo:
+        facts: dict[str, Any] = {"simulated": entry.simulated, "iso": entry.iso, "camera": entry.camera}
+        if entry.xyz_to_camera and self.options.raw_space == "camera":
+            facts["xyz_to_camera"] = list(entry.xyz_to_camera)
+        if carrier_bytes is not None:
+            facts["carrier_bytes"] = carrier_bytes
+        rendition, space = self.options.rendition, self.options.raw_space
+        digests = f"{entry.raw.sha256} {entry.srgb.sha256 if entry.srgb else ''} {entry.orientation}"
+        digest = hashlib.sha256(f"{digests} {rendition} {space}".encode()).hexdigest()
+        return SampleInfo(entry.id, entry.camera, rendition, space, *size, digest,
+                          entry.simulated, facts)  # fmt: skip
+
+    def _find(self, id: str) -> Entry:
+        entries = {entry.id: entry for entry in self.manifest.entries}
+        if id not in entries:
+            raise SampleError(f"dataset {self.name}: no image {id!r}{suggest(id, entries)}")
+        return entries[id]
+
+
+def default_root(name: str) -> Path:
+    """Where a dataset's manifest is unless an option says otherwise."""
+    folder = os.environ.get("RAWBENCH_DATA")
+    return (Path(folder) if folder else Path.home() / ".local" / "share" / "rawbench") / name
+
+
+def camera_files(folder: Path) -> list[Path]:
+    """The camera files in a folder and below it, sorted."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES and path.is_file())
+
+
+def read_split(name: str) -> dict[int, str]:
+    """A frozen split: image number -> split (or fold), from ``rawbench/datasets/splits/NAME.csv``."""
+    from importlib import resources
+
+    text = (resources.files("rawbench.datasets") / "splits" / f"{name}.csv").read_text("utf-8")
+    rows = [line.split(",") for line in text.splitlines() if line and not line.startswith("#")]
+    return {int(number): split for number, split in rows[1:]}
