@@ -17,7 +17,7 @@ def register_datasets(register: Callable[..., None]) -> None:
     register(
         "folder",
         "rawbench.datasets.folder:FolderDataset",
-        summary="the camera files of a folder (folder:root=DIR)",
+        summary="the camera files, or pairs in raw/ and sRGB/, of a folder (folder:root=DIR)",
     )
     register(
         "nus",

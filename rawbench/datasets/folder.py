@@ -1,11 +1,13 @@
-"""The dataset ``folder``: a photographer's own camera files."""
+"""The dataset ``folder``: a photographer's own camera files, or anybody's pairs of raw and sRGB images."""
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 from rawbench.datasets.camera_files import CameraFilesDataset
 from rawbench.errors import SampleError
+from rawbench.types import Sample, SampleInfo
 
 # Camera files by suffix; anything else in the folder (JPEGs, sidecars) is passed over.
 # fmt: off
@@ -16,27 +18,86 @@ CAMERA_SUFFIXES = frozenset({
 # fmt: on
 
 
+RAW_FOLDERS = frozenset({"raw"})
+SRGB_FOLDERS = ("srgb", "rgb")
+
+
 class FolderDataset(CameraFilesDataset):
     """The camera files in a folder and below it: ``folder:root=DIR``.
 
-    Ids are the files' paths below the folder, so that they stay the same when the folder moves.
+    Or pairs of images, matched by name: linear 16-bit TIFF or PNG in a folder ``raw``, and 8-bit sRGB (16 bits are
+    rounded) in a folder ``sRGB`` or ``rgb`` beside it. Ids are the files' paths below the folder, so that they stay the
+    same when the folder moves.
     """
 
     name = "folder"
     revision = "1"
-    summary = "the camera files of a folder (folder:root=DIR)"
+    summary = "the camera files, or pairs in raw/ and sRGB/, of a folder (folder:root=DIR)"
 
     class Options(CameraFilesDataset.Options):
         """Options of the dataset ``folder``."""
 
         root: Path
 
+    def info(self, id: str) -> SampleInfo:
+        """What the file says of itself; a pair is read for it."""
+        if id in self._infos or self._path(id).suffix.lower() in CAMERA_SUFFIXES:
+            return super().info(id)
+        return self.load(id).info
+
+    def load(self, id: str) -> Sample:
+        """The file's raw and sRGB, or those of the pair."""
+        path = self._path(id)
+        return super().load(id) if path.suffix.lower() in CAMERA_SUFFIXES else self._load_pair(id, path)
+
+    def _load_pair(self, id: str, path: Path) -> Sample:
+        from rawbench.camera.alignment import fit_raw
+        from rawbench.camera.renditions import apply_rendition
+        from rawbench.datasets.images import read_raw16, read_srgb8
+        from rawbench.pictures import raw_tensor, srgb_tensor
+
+        rendition, space = self._rendition(), self.options.raw_space
+        if rendition.in_camera or space != "camera":
+            raise SampleError(f"{path}: rendition camera and raw space xyz are made from camera files, not from pairs")
+        other = srgb_of_pair(path)
+        if other is None:
+            raise SampleError(f"{path}: no image of this name in a folder sRGB beside")
+        srgb, carrier_bytes = apply_rendition(read_srgb8(other), rendition)
+        try:
+            raw16 = fit_raw(read_raw16(path), (srgb.shape[0], srgb.shape[1]))
+        except SampleError as error:
+            raise SampleError(str(error) if str(path) in str(error) else f"{other}: {error}") from None
+        digest = hashlib.sha256(path.read_bytes() + other.read_bytes() + f" {rendition.name} {space}".encode())
+        facts = {} if carrier_bytes is None else {"carrier_bytes": carrier_bytes}
+        self._infos[id] = SampleInfo(id, "unknown", rendition.name, space, srgb.shape[0], srgb.shape[1],
+                                     digest.hexdigest(), facts=facts)  # fmt: skip
+        return Sample(self._infos[id], raw_tensor(raw16), srgb_tensor(srgb))
+
     def _find_files(self) -> dict[str, Path]:
         root = self.options.root
         if not root.is_dir():
             raise SampleError(f"dataset folder: {root} is no folder")
-        found = sorted(path for path in root.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES)
+        found = sorted(path for path in root.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES or is_raw_image(path))
         files = {path.relative_to(root).as_posix(): path for path in found if path.is_file()}
         if not files:
-            raise SampleError(f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...)")
+            raise SampleError(
+                f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...), and no pairs in raw/ and sRGB/"
+            )
         return files
+
+
+def is_raw_image(path: Path) -> bool:
+    """Whether a file is the raw of a pair, by its suffix and folder."""
+    return path.suffix.lower() in (".tif", ".tiff", ".png") and path.parent.name.lower() in RAW_FOLDERS
+
+
+def srgb_of_pair(path: Path) -> Path | None:
+    """The sRGB image of the same name as a raw one, in a folder beside; None where there is none."""
+    from rawbench.datasets.camera_files import image_beside
+
+    for folder in sorted(path.parent.parent.iterdir()):
+        if folder.is_dir() and folder.name.lower() in SRGB_FOLDERS:
+            found = image_beside(folder / path.name)
+            if found is not None:
+                return found
+    return None

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from rawbench.camera.renditions import Rendition, apply_rendition, jpeg_bytes, parse_rendition
+from rawbench.camera.renditions import Rendition, apply_rendition, develop, jpeg_bytes, parse_rendition
 from rawbench.errors import UsageError
 
 
@@ -60,3 +60,22 @@ def test_names_are_canonical(quality, full):
 def test_unknown_renditions_are_refused_with_those_that_exist(name):
     with pytest.raises(UsageError, match="png, jpeg10 to jpeg100"):
         parse_rendition(name)
+
+
+def test_renditions_that_are_not_made_of_the_8_bit_image():
+    assert parse_rendition("given").given and parse_rendition("camera").in_camera
+    assert parse_rendition("camera").quality == 92
+    with pytest.raises(UsageError, match="methods are given sRGB of 8 bits"):
+        parse_rendition("png16")
+
+
+def test_the_camera_rendition_is_a_jpeg_of_its_own_pixels(srgb):
+    from rawbench.camera.cameras import find_camera
+    from rawbench.camera.develop import develop_pixels
+
+    raw16 = srgb.astype(np.uint16) * 257
+    matrix = tuple(find_camera("olympus-e-pl6").xyz_to_camera.ravel())
+    pixels, carrier_bytes = develop(raw16, matrix, parse_rendition("camera"))
+    expected = apply_rendition(develop_pixels(raw16, matrix), parse_rendition("jpeg92"))
+    np.testing.assert_array_equal(pixels, expected[0])
+    assert carrier_bytes == expected[1]

@@ -66,3 +66,46 @@ def test_folders_without_camera_files_are_refused(tmp_path):
 def test_the_root_is_required():
     with pytest.raises(UsageError, match="dataset folder: option root"):
         build_options(FolderDataset.Options, {}, "dataset folder")
+
+
+def test_the_image_beside_a_camera_file(photos):
+    from PIL import Image
+
+    own = dataset(photos, rendition="given")
+    srgb = dataset(photos).load("B.DNG").srgb.permute(1, 2, 0).numpy()
+    Image.fromarray(srgb[2:-2, 4:-4].copy()).save(photos / "b.png")
+    sample = own.load("B.DNG")
+    assert (sample.info.height, sample.info.width) == (srgb.shape[0] - 4, srgb.shape[1] - 8)
+    assert torch.equal(sample.srgb, dataset(photos).load("B.DNG").srgb[:, 2:-2, 4:-4])
+    assert torch.equal(sample.raw, dataset(photos).load("B.DNG").raw[:, 2:-2, 4:-4])
+    assert own.info("B.DNG") == sample.info
+    with pytest.raises(SampleError, match="no image of this name beside it"):
+        dataset(photos, rendition="given").load("trip/a.dng")
+
+
+def test_other_renditions_and_spaces(photos):
+    plain, camera = dataset(photos).load("B.DNG"), dataset(photos, rendition="camera").load("B.DNG")
+    xyz = dataset(photos, raw_space="xyz").load("B.DNG")
+    assert torch.equal(plain.raw, camera.raw) and not torch.equal(plain.srgb, camera.srgb)
+    assert camera.info.facts["carrier_bytes"] > 1000
+    assert torch.equal(plain.srgb, xyz.srgb) and not torch.equal(plain.raw, xyz.raw)
+    assert xyz.info.raw_space == "xyz" and "xyz_to_camera" not in xyz.info.facts
+    assert len({s.info.source_digest for s in (plain, camera, xyz)}) == 3
+
+
+def test_pairs_are_matched_by_name(nus_tree):
+    root = nus_tree / "SamsungNX2000"
+    own = dataset(root)
+    assert len(own.ids()) == 4
+    sample = own.load("train/raw/SamsungNX2000_0001.tif")
+    assert sample.raw.shape == sample.srgb.shape == (3, 48, 64)
+    assert own.info("train/raw/SamsungNX2000_0001.tif") == sample.info
+    assert dataset(root, rendition="jpeg50").load("train/raw/SamsungNX2000_0001.tif").info.facts["carrier_bytes"]
+    assert [(p.where, p.what.partition(": ")[2]) for p in own.verify(root)] == [
+        ("test/raw/SamsungNX2000_0004.tif", "the sRGB has 64x48 pixels, the raw 48x64: turned by 90 degrees")
+    ]
+    (root / "train" / "sRGB" / "SamsungNX2000_0001.png").unlink()
+    with pytest.raises(SampleError, match="no image of this name in a folder sRGB"):
+        dataset(root).load("train/raw/SamsungNX2000_0001.tif")
+    with pytest.raises(SampleError, match="not from pairs"):
+        dataset(root, rendition="camera").load("train/raw/SamsungNX2000_0002.tif")
