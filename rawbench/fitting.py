@@ -144,7 +144,7 @@ def _choose_corrections(
         for _ in range(4):  # the price of a bit in squared error depends on the total, which depends on the choice
             total = rest + sum(choice.error for choice in chosen.values()) + values * _FLOOR
             exchange = price * total * math.log(10) / 10
-            chosen = {c: min(found, key=lambda o, x=exchange: o.error + x * o.bits) for c, found in options.items()}
+            chosen = {c: _cheapest(found, exchange) for c, found in options.items()}
         total = rest + sum(choice.error for choice in chosen.values())
         bits = sum(choice.bits for choice in chosen.values())
         cost = 10 * math.log10(total / values + _FLOOR) + price * bits

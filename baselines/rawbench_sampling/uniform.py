@@ -32,8 +32,8 @@ class Uniform(rawbench.Codec):
         "Idea: uniformly spaced raw samples as metadata (Punnappurath & Brown, 'Spatially Aware Metadata for Raw "
         "Reconstruction', WACV 2021; one sample in 8 x 8 pixels at 48 bits). Our specification: samples on a centred "
         "grid, range coded given the sRGB's quantisation intervals; a polynomial of the linearised sRGB fitted to "
-        "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a joint bilateral kernel over colour "
-        "and position, chosen by the encoder; stored samples pasted back."
+        "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a "
+        "joint bilateral kernel over colour and position, chosen by the encoder; stored samples pasted back."
     )
     capabilities = rawbench.Capabilities()
 
