@@ -15,7 +15,7 @@ from rawbench_sampling.interpolation import KERNELS, choose_kernels, spread
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
 
 _DECIBELS_PER_SAMPLE_BIT = 2.0  # of a fit: 6.02 / 3, what one bit of each sample's three values is worth
-_PIXELS_PER_COEFFICIENT = 8
+_PIXELS_PER_COEFFICIENT = 2
 _DEGREES = (0, 1, 2, 3)
 
 
