@@ -10,7 +10,7 @@ balance, in float64:
 3. colour matrix to linear sRGB;
 4. exposure: the gain (at most 4) that takes the 99th percentile of luminance to 0.9;
 5. local tone mapping: log luminance less its Gaussian base (an eighth of the shorter side), the base's contrast about
-   middle grey times 0.65;
+   middle grey times 0.65, by at most two stops;
 6. tone curve: filmic shoulder ``x (1 + x / 4) / (1 + x)`` scaled to keep 1, then the sRGB curve;
 7. look: a 17x17x17 table, trilinear: richer blues and greens, calmer reds, warm lights and cool shadows;
 8. sharpening: unsharp mask of the luma, Gaussian of 1 pixel, amount 0.7, at most 0.06 of white;
@@ -30,6 +30,7 @@ CHROMA_SIGMA = 1.5
 NOISE = (2e-6, 4e-4)  # variance: read, and per unit of signal
 MIDDLE_GREY = 0.18
 BASE_CONTRAST = 0.65
+MOST_STOPS = 2.0
 LOOK_SIDE = 17
 SHARPEN, SHARPEN_LIMIT = 0.7, 0.06
 _LUMA = SRGB_TO_XYZ[1]
@@ -102,7 +103,7 @@ def local_tone(linear: np.ndarray) -> np.ndarray:
     luma = np.log2(np.maximum(linear @ _LUMA, 1e-4))
     base = gaussian_filter(luma, min(luma.shape) / 8, mode="mirror")
     middle = np.log2(MIDDLE_GREY)
-    gain = (BASE_CONTRAST - 1) * (base - middle)
+    gain = np.clip((BASE_CONTRAST - 1) * (base - middle), -MOST_STOPS, MOST_STOPS)
     return linear * np.exp2(gain)[..., None]
 
 

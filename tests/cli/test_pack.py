@@ -9,6 +9,7 @@ import subprocess
 import numpy as np
 import pytest
 import rawpy
+import tifffile
 from PIL import Image
 
 from rawbench.camera.cameras import find_camera
@@ -101,6 +102,23 @@ def test_lossless_and_the_filters_again(call, photo):
         assert camera.black_level_per_channel == again.black_level_per_channel
         assert np.array_equal(camera.raw_pattern, again.raw_pattern)
         assert (np.abs(a - b) <= 1).mean() > 0.9
+
+
+@pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
+def test_a_turned_camera_file_comes_back_upright(call, tmp_path, orientation, turns):
+    """Of odd width, so that the filters' order depends on the turn."""
+    image = take_picture(scene(48, 65), find_camera("olympus-e-pl6"), Shot(cfa="GRBG"), np.random.default_rng(2))
+    path = tmp_path / "turned.dng"
+    write_cfa_dng(path, image)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags[274].overwrite(orientation)
+    assert call("pack", path, "-o", "x.rb.jpg", "--rate-point", "lossless").code == 0
+    assert call("unpack", "x.rb.jpg", "-o", "x.dng", "--cfa").code == 0
+    again, upright = tifffile.imread(tmp_path / "x.dng"), np.rot90(image.mosaic, turns)
+    assert again.shape == upright.shape == decode_jpeg((tmp_path / "x.rb.jpg").read_bytes()).shape[:2]
+    unclipped = upright < 0.4 * image.white  # what white balance did not cut off
+    assert unclipped.mean() > 0.2
+    assert (np.abs(again.astype(int) - upright)[unclipped] <= 1).mean() > 0.95
 
 
 def test_max_bytes(call, photo):
