@@ -12,9 +12,10 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 import rawbench
+from rawbench.errors import SampleError
 from rawbench_learned import rate
 from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
-from rawbench_learned.weights import read_weights
+from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
 RATE_POINTS = (0, 36, 73, 109, 146, 182, 219, 255)
@@ -49,7 +50,7 @@ class Learned(rawbench.Codec):
         """Options of `learned`."""
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
-        generation: Literal[1, 2] = Field(1, description="2: the journal version, untrained")
+        generation: int = Field(1, ge=1, le=2, description="2: the journal version, untrained")
         size: Literal["small", "reference"] = Field("small", description="reference: the published widths (generation 2)")
         weights: Path | None = Field(None, description="another weights file (generation 1)")
         tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
@@ -64,7 +65,12 @@ class Learned(rawbench.Codec):
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Eight qualities, or the one that is asked for. The index is the quality's byte."""
+        """Eight qualities, or the one that is asked for. The index is the quality's byte.
+
+        Generation 2 has four: a rate point for each number of steps that it leaves out.
+        """
+        if options.quality is None and getattr(options, "generation", 1) == 2:
+            return [rawbench.RatePoint(q, f"beta={3 - number}") for number, q in enumerate((0, 64, 128, 255))]
         if options.quality is not None:
             return [rawbench.RatePoint(rate.quality_byte(options.quality), f"q={options.quality:g}")]
         return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in RATE_POINTS]
@@ -86,7 +92,7 @@ class Learned(rawbench.Codec):
             from rawbench_learned.generation2 import second_generation
 
             return second_generation(options.size, options.tile, str(device))
-        return Coder(read_weights(options.weights or WEIGHTS / f"{cls.name}.safetensors", device), options.tile)
+        return Coder(_weights_of(cls, options, device, serial=False), options.tile)
 
     def setup(self, context: rawbench.Context) -> None:
         """Load the weights."""
@@ -123,6 +129,7 @@ class LearnedAutoregressive(Learned):
     """The same transforms and a serial context model in place of the order masks."""
 
     name: ClassVar[str] = "learned-ar"
+    resource_options: ClassVar[tuple[str, ...]] = ("weights", "tile")
     summary: ClassVar[str] = "the transforms of learned with a serial 5x5 masked context model, for comparison"
 
     class Options(rawbench.Options):
@@ -136,8 +143,16 @@ class LearnedAutoregressive(Learned):
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
         from rawbench_learned.autoregressive import SerialCoder
 
-        path = options.weights or WEIGHTS / f"{cls.name}.safetensors"
-        return SerialCoder(read_weights(path, device), options.tile)
+        return SerialCoder(_weights_of(cls, options, device, serial=True), options.tile)
+
+
+def _weights_of(method: type[Learned], options: Any, device: torch.device | str, serial: bool) -> Weights:
+    path = options.weights or WEIGHTS / f"{method.name}.safetensors"
+    weights = read_weights(path, device)
+    if weights.networks.config.serial != serial:
+        kind = "a serial" if weights.networks.config.serial else "no serial"
+        raise SampleError(f"{path}: weights with {kind} context model are not for {method.name}")
+    return weights
 
 
 @cache

@@ -230,6 +230,10 @@ class Coder:
         z_hat = self.iterate(phi, order, quality, exchange, stage)
         return Coded(self._means_tensor(means), gain, z_hat, order)
 
+    def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
+        """Return z_hat as a decoder has it: the same bits on every machine."""
+        return self.read(stream, srgb, quality, untimed).z_hat
+
     @torch.no_grad()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
         """Return maps (H/4, W/4): ``bits_per_latent`` as the tables have it, and ``order_mask``, the steps."""

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from compressai.layers import GDN
 from torch import nn
 
 from rawbench_learned.entropy_model import partition
@@ -20,7 +21,7 @@ SIDE = 256
 
 @contextmanager
 def counted(network: nn.Module) -> Iterator[list[int]]:
-    """Collect, while the context lasts, the multiply-accumulates of every convolution and linear layer that runs."""
+    """Collect, while the context lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs."""
     counts: list[int] = []
 
     def count(layer: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -28,8 +29,12 @@ def counted(network: nn.Module) -> Iterator[list[int]]:
         positions = inputs[0].numel() // layer.weight.shape[0] if transposed else output.numel() // len(layer.weight)
         counts.append(positions * layer.weight.numel())
 
+    def count_normalisation(layer: GDN, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+        counts.append(output.numel() * layer.gamma.shape[0])
+
     layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, ExactConv2d)
     handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]
+    handles += [m.register_forward_hook(count_normalisation) for m in network.modules() if isinstance(m, GDN)]
     try:
         yield counts
     finally:

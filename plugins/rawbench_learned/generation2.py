@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from rawbench.errors import SampleError, StreamError
+from rawbench.errors import StreamError
 from rawbench_learned import cost, rate
 from rawbench_learned.coding import (
     ANALYSIS_TILE,
@@ -54,12 +54,13 @@ def tag_of(size: str) -> bytes:
 @lru_cache(maxsize=2)
 def second_generation(size: str, tile: int, device: str) -> JournalCoder:
     """Return the coder of a size with its seeded weights."""
-    networks = JournalNetworks(*SIZES[size])
+    with torch.random.fork_rng(devices=[]):
+        networks = JournalNetworks(*SIZES[size])
     draw(networks, SEED)
     return JournalCoder(networks.to(device), tag_of(size), tile)
 
 
-def draw(networks: nn.Module, seed: int) -> None:
+def draw(networks: JournalNetworks, seed: int) -> None:
     """Draw all weights from a seed, the same on every machine: integers of a PCG64 generator, times powers of two."""
     generator = np.random.Generator(np.random.PCG64(seed))
     for module in networks.modules():
@@ -67,6 +68,10 @@ def draw(networks: nn.Module, seed: int) -> None:
             _draw_exact(module, generator)
         elif isinstance(module, nn.Conv2d):
             _draw_float(module, generator)
+    # Untrained layers amplify; the last one brings raw into its range, or its rounding would be amplified as well.
+    last = networks.synthesis.layers[-1]
+    last.weight.data.mul_(2.0**-10)
+    last.bias.data.fill_(0.25)
     networks.eval().requires_grad_(False)
 
 
@@ -92,7 +97,8 @@ def _half_log2(inputs: int) -> int:
 
 def complexity(size: str) -> tuple[float, float, float]:
     """Return parameters, and thousands of multiply-accumulates a pixel of encode and of decode."""
-    networks = JournalNetworks(*SIZES[size]).to("meta")
+    with torch.random.fork_rng(devices=[]):
+        networks = JournalNetworks(*SIZES[size]).to("meta")
     with cost.counted(networks) as encode:
         run(networks, encode=True)
     with cost.counted(networks) as decode:
@@ -145,6 +151,16 @@ class JournalCoder:
         Raises:
             StreamError: of other weights, or no stream.
         """
+        z_hat = self._read(stream, srgb, quality, stage)
+        with stage("synthesis"):
+            return self._synthesise(z_hat, srgb)
+
+    @torch.no_grad()
+    def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
+        """Return z_hat as a decoder has it: the same bits on every machine."""
+        return self._read(stream, srgb, quality, untimed)
+
+    def _read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor:
         check_size(srgb)
         if stream[:DIGEST_BYTES] != self.tag:
             raise StreamError("the stream was made with other weights")
@@ -155,9 +171,7 @@ class JournalCoder:
             check_symbols(symbols)
             return torch.as_tensor(symbols, dtype=torch.float32, device=means.device).view(means.shape)
 
-        z_hat, _ = self._both_levels(srgb, quality, read, read, stage)
-        with stage("synthesis"):
-            return self._synthesise(z_hat, srgb)
+        return self._both_levels(srgb, dropped_steps(quality), read, read, stage)[0]
 
     @torch.no_grad()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
@@ -187,7 +201,9 @@ class JournalCoder:
 
             return write
 
-        z_hat, order = self._both_levels(srgb, quality, writer(v, None), writer(z, bits), stage)
+        z_hat, order = self._both_levels(
+            srgb, dropped_steps(quality), writer(v, None), writer(z, bits), stage
+        )
         return bits.view(order.shape), order
 
     def _analyse(self, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
@@ -269,11 +285,6 @@ def quantisation_step(exponent: Tensor) -> Tensor:
     return fractions[(exponent - whole * STEP_FRACTIONS).long()] * power_of_two(whole)
 
 
-def check_dropped(dropped: int) -> None:
-    """Refuse a rate point that this generation does not have.
-
-    Raises:
-        SampleError: more steps dropped than there are.
-    """
-    if not 0 <= dropped <= STEPS - 1:
-        raise SampleError(f"generation 2 drops 0 to {STEPS - 1} steps, not {dropped}")
+def dropped_steps(quality: int) -> int:
+    """Return beta, how many trailing steps of z a quality byte leaves out: 3, 2, 1 or 0."""
+    return STEPS - 1 - quality * STEPS // rate.LEVELS

@@ -114,7 +114,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     """
     tensors, metadata = _load(path)
     try:
-        networks = CodingNetworks(Architecture.model_validate_json(metadata["config"]))
+        networks = empty_networks(Architecture.model_validate_json(metadata["config"]))
         load_networks(networks, tensors)
         tables = {
             name: Tables(*(tensors[f"{name}.{part}"].numpy() for part in ("frequencies", "lengths", "minima")))
@@ -158,7 +158,7 @@ def digest_of(tensors: dict[str, Tensor], config: str) -> str:
 
 
 def _network_tensors(model: LearnedNetworks) -> dict[str, Tensor]:
-    state = CodingNetworks(model.config).state_dict()
+    state = empty_networks(model.config).state_dict()
     own = model.state_dict()
     tensors = {name: own[name].detach().cpu().clone() for name in state}
     for name, layer in model.named_modules():
@@ -180,6 +180,12 @@ def _exact_tensors(name: str, weight: Tensor, bias: Tensor | None) -> dict[str, 
         bias = quantised_bias(bias.detach().cpu(), unit)
         tensors[f"{name}.bias"] = (bias / (unit.flatten() * STEP)).round().to(torch.int32)
     return tensors
+
+
+def empty_networks(config: Architecture) -> CodingNetworks:
+    """Return networks of any weights, without touching the state of the process's random numbers."""
+    with torch.random.fork_rng(devices=[]):
+        return CodingNetworks(config)
 
 
 def load_networks(networks: CodingNetworks, tensors: dict[str, Tensor]) -> None:

@@ -86,7 +86,7 @@ def test_largest_sums_stay_inside_the_mantissa():
 
 
 def test_a_layer_without_headroom_is_refused():
-    made = layer(0, 64, 2, 5, 0.1)
+    made = layer(0, 100, 2, 5, 0.1)
     made.weight.fill_(1.0)
     with pytest.raises(ValueError, match="float32"):
         made.check()

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+from rawbench_learned import cost
+from rawbench_learned.entropy_model import gated_round, iterate, partition
+from rawbench_learned.exact import STEP
+from rawbench_learned.networks import (
+    KERNEL,
+    LATENTS,
+    Architecture,
+    CodingNetworks,
+    Context,
+    Parameters,
+    SerialContext,
+    cell_transform,
+    gain_index,
+    gain_of,
+    lattice,
+)
+from rawbench_learned.task import LearnedTask
+
+SMALL = Architecture(width=8, means=3, exact_width=8, phi=8, context=8, embedding=4)
+
+
+def test_size_small_keeps_its_budget():
+    networks = cost.networks_of(Architecture())
+    encode, decode = cost.kmac_per_pixel(networks)
+    assert cost.parameters(networks) <= 1e6
+    assert encode <= 25 and decode <= 25
+
+
+def test_counting_agrees_with_arithmetic():
+    layer = torch.nn.Conv2d(3, 5, 3, padding=1, device="meta")
+    with cost.counted(layer) as counts:
+        layer(torch.zeros(1, 3, 8, 8, device="meta"))
+    assert counts == [8 * 8 * 5 * 3 * 9]
+
+
+@pytest.mark.parametrize("encode", [True, False])
+def test_all_tensors_are_made_on_the_device_of_the_networks(encode):
+    networks = cost.networks_of(SMALL)
+    assert cost.run(networks, encode).device.type == "meta"
+
+
+def test_the_loss_makes_its_tensors_on_the_device_too():
+    task = LearnedTask(LearnedTask.Config(architecture=SMALL, crop=32))
+    model = task.model
+    z = torch.zeros(2, LATENTS, 8, 8)
+    masks = partition(model.order(torch.zeros(2, 8, 8, 8)), training=True)
+    outputs = iterate(
+        z.to("meta"),
+        torch.zeros(2, 8, 8, 8, device="meta"),
+        masks.to("meta"),
+        torch.ones(2, LATENTS, 1, 1, device="meta"),
+        Context(SMALL).to("meta"),
+        Parameters(SMALL).to("meta"),
+    )
+    assert all(x.device.type == "meta" for x in outputs)
+
+
+def test_the_cell_transform_is_orthonormal():
+    transform = cell_transform()
+    assert torch.allclose(transform @ transform.T, torch.eye(LATENTS), atol=1e-6)
+    grey = torch.ones(LATENTS)
+    assert (transform @ grey).abs().argmax() == 0
+
+
+@pytest.mark.parametrize("steps", range(1, 9))
+def test_masks_partition_every_latent(steps):
+    order = lattice(8, 12, steps, torch.device("cpu"))
+    assert set(order.unique().tolist()) == set(range(steps))
+    logits = torch.randn(1, steps, 8, 12)
+    for training in (True, False):
+        masks = partition(logits, training)
+        assert torch.equal(masks.sum(1), torch.ones(1, 8, 12))
+        assert set(masks.unique().tolist()) <= {0.0, 1.0}
+
+
+def test_order_logits_are_never_equal():
+    networks = CodingNetworks(SMALL).eval()
+    phi = torch.randint(-128, 128, (1, 8, 16, 16)) * STEP
+    logits = networks.order(phi)
+    best = logits.topk(2, 1).values
+    assert (best[:, 0] > best[:, 1]).all()
+
+
+def test_the_context_averages_known_neighbours():
+    context = Context(SMALL).requires_grad_(False)
+    embedded = torch.randint(-32, 32, (1, 4, 9, 9)) * STEP
+    known = (torch.rand(1, 1, 9, 9) < 0.4).float()
+    result = context(embedded * known, known)
+    weight, bias = context.deconvolve.quantised()
+    number = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL), padding=2)
+    sums = F.conv2d((embedded * known).double(), weight.double(), bias.double(), padding=2)
+    mean = sums * 8 / number.clamp_min(1)
+    expected = torch.floor(torch.maximum(mean, mean / 8) / STEP + 0.5) * STEP
+    assert torch.equal(result[:, :-1].double(), expected.clamp(-8, 8 - STEP))
+    assert torch.equal(result[:, -1:], number / 4)
+
+
+def test_unknown_latents_do_not_matter_to_the_serial_context():
+    context = SerialContext(SMALL).requires_grad_(False)
+    embedded = torch.randint(-32, 32, (1, 4, 7, 7)) * STEP
+    ones = torch.ones(1, 1, 7, 7)
+    before = context(embedded, ones)
+    changed = embedded.clone()
+    changed[..., 3, 3:] += 1
+    changed[..., 4:, :] -= 1
+    after = context(changed, ones)
+    assert torch.equal(before[..., :3, :], after[..., :3, :])
+    assert torch.equal(before[..., 3, :4], after[..., 3, :4])
+
+
+def test_gains_normalise_the_error():
+    errors = 10.0 ** -torch.linspace(1, 8, 30)
+    relative = errors * gain_of(gain_index(errors)) ** 2
+    assert relative.min() > 0.4 and relative.max() < 2.1
+    assert gain_index(torch.tensor(0.0)) <= 31
+
+
+def test_gated_rounding_rounds():
+    x = torch.linspace(-3, 3, 61, requires_grad=True)
+    y = gated_round(x)
+    assert torch.equal(y, torch.round(x))
+    y.sum().backward()
+    assert 0.9 < x.grad.mean() < 1.2 and x.grad.min() > 0
