@@ -35,8 +35,18 @@ class Entry:
 
     @property
     def curve(self) -> list[Point]:
-        """(bpp, PSNR) of the rate points without failures."""
-        return next(iter(curves(self.groups, METRIC).values()), [])
+        """(bpp, PSNR) of the rate points that were measured on every image, without failures."""
+        full = [group for group in self.run.full_means() if (group.dataset, group.method) == self.place]
+        return next(iter(curves(full, METRIC).values()), [])
+
+    @property
+    def place(self) -> tuple[str, str]:
+        return self.groups[0].dataset, self.method
+
+    @property
+    def partial(self) -> int:
+        """Rate points that are on no curve: not measured on every image, or failed on one."""
+        return len(self.groups) - sum((g.dataset, g.method) == self.place for g in self.run.full_means())
 
     @property
     def failed(self) -> int:
@@ -135,6 +145,8 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
         row += ["anchor" if entry is anchor else "none" if delta.value is None else f"{delta.value:+.1f} %"]
         row += [cost_text(name, cost.get(name)) for name in speeds]
         body.append([*row, str(entry.failed or "")] if failures else row)
+        if entry.partial:
+            reasons.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
         if delta.value is None and entry is not anchor:
             reasons.append(f"no BD-rate of {title}: {delta.reason}")
     return [*head, "failed"] if failures else head, body, reasons

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -80,6 +80,11 @@ class Results:
         wanted = None if methods is None else set(methods)
         rows = [replace(r, camera=ALL_CAMERAS) for r in self.rows if wanted is None or r.method in wanted]
         return group_by_camera(rows, self.rules)
+
+    def full_means(self) -> list[Group]:
+        """Those of ``means`` that rest on every image of their dataset: what an unfinished run may draw and rank."""
+        counts = Counter(dataset for dataset, _ in self.images)
+        return [group for group in self.means() if not group.failed and group.images == counts[group.dataset]]
 
     def by_camera(self) -> list[Group]:
         """Averages over the images of each camera."""

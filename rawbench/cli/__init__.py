@@ -21,6 +21,7 @@ COMMANDS = {
     "export": "Write a run's rows as CSV, Parquet or JSON.",
     "compare": "Put two runs side by side.",
     "leaderboard": "Write the table of all committed runs.",
+    "report": "Write a run's report as one HTML file.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",

@@ -1,0 +1,42 @@
+"""``rawbench report``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of, split_commas
+
+
+@click.command(
+    epilog="""\b
+Examples:
+  rawbench report rawbench-runs/sample-1a2b3c4d -o report.html
+  rawbench report RUN -o report.html --images city_2,sunset_1 --bpp 0.05
+  rawbench report results/measured/sample.json -o report.html --charts charts/
+"""
+)
+@click.argument("run", type=click.Path(path_type=Path))
+@click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True,
+              metavar="FILE.html")  # fmt: skip
+@click.option("--images", multiple=True, callback=split_commas, metavar="ID,...",
+              help="Images to show.  [default: the hardest and the one in the middle]")  # fmt: skip
+@click.option("--bpp", type=click.FloatRange(min=1e-6), default=0.1, show_default=True,
+              help="Where one rate point of a method must do, that nearest to this rate.")  # fmt: skip
+@click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
+@click.option("--charts", type=click.Path(path_type=Path), metavar="DIR", help="Write every chart as SVG and PNG too.")
+def report(
+    run: Path, output: Path, images: tuple[str, ...], bpp: float, metrics: tuple[str, ...], charts: Path | None
+) -> None:
+    """Write a run's report: one HTML file that works without a network, under 3 MB.
+
+    RUN is a run folder, or the JSON of a committed run; only a folder with its streams gives pictures.
+    """
+    from rawbench.report.page import write_report
+
+    for line in write_report(run, output, catalogue_of(), images, bpp, metrics, charts):
+        click.echo(line, err=True)
+    click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
+    if charts is not None:
+        click.echo(f"{charts}: {len(list(charts.glob('*.svg')))} charts as SVG and PNG")

@@ -1,0 +1,1 @@
+"""The report: charts (Altair), pictures, and one HTML page that needs no network."""

@@ -1,0 +1,22 @@
+"""The leaderboard as a page of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rawbench.leaderboard import Board, board_notes, board_table
+from rawbench.report.page import environment, full_table
+
+
+def board_page(boards: Sequence[Board]) -> str:
+    """One HTML page with a table for each board, and every rate point below it.
+
+    Raises:
+        UsageError: Jinja2 is not installed.
+    """
+    shown = []
+    for board in boards:
+        runs = {entry.run.name: entry.run for entry in board.entries}
+        full = [(name, *full_table(run, ["psnr"])) for name, run in sorted(runs.items())]
+        shown.append((board.dataset, *board_table(board), board_notes(board), full))
+    return environment().get_template("board.html.j2").render(boards=shown)

@@ -1,0 +1,208 @@
+"""The page: everything in one HTML file that asks no network for anything."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rawbench.errors import RawbenchError
+from rawbench.leaderboard import board_notes, board_table, make_boards
+from rawbench.plugins import Catalogue
+from rawbench.report.charts import (
+    Chart,
+    chart_data,
+    make_charts,
+    method_colours,
+    require,
+    typical_points,
+    write_charts,
+)
+from rawbench.results import Results, read_results
+from rawbench.speed import COSTS, cost_text, costs_of
+from rawbench.table import STANDARD, table_cells
+
+if TYPE_CHECKING:
+    from rawbench.report.pictures import ImagePictures
+
+LIMIT_BYTES = 3_000_000
+# Widths of the pictures, tried from the largest until the page is small enough.
+WIDTHS = (520, 420, 340, 260, 180)
+GROUPS = {
+    "curves": "Rate and distortion",
+    "cameras": "Camera by camera",
+    "images": "Image by image",
+    "times": "Time",
+    "renditions": "Robustness to JPEG",
+}
+
+
+def write_report(
+    run: Path,
+    file: Path,
+    catalogue: Catalogue,
+    images: Sequence[str] = (),
+    bpp: float = 0.1,
+    metrics: Sequence[str] = (),
+    charts_folder: Path | None = None,
+) -> list[str]:
+    """Write a run's report.
+
+    Args:
+        run: a run folder, or the JSON of a committed run (which has no streams, and so no pictures).
+        file: the page.
+        catalogue: the plugins: datasets and codecs for the pictures, and further sections.
+        images: to show; by default the hardest and the one in the middle.
+        bpp: where only one rate point of a method can be shown, that nearest to this rate.
+        metrics: to draw; by default PSNR and SSIM, as far as the run has them.
+        charts_folder: for SVG and PNG of every chart.
+
+    Returns:
+        What is missing from the page, and why, in lines.
+
+    Raises:
+        UsageError: Altair, Jinja2 or vl-convert are not installed, or there is no such run, image or metric.
+    """
+    from rawbench.files import write_atomically
+
+    for module in ("altair", "jinja2", "vl_convert"):
+        require(module)
+    results = read_results(run)
+    shown = _metrics(results, metrics)
+    typical = typical_points(results, bpp)
+    data = chart_data(results, shown, typical)
+    charts = make_charts(results, data, shown)
+    chosen = _images(results, images, shown[0])
+    sections, problems = plugin_sections(results, catalogue)
+    page = ""
+    for width in WIDTHS:
+        pictures, missing = _pictures(run, results, catalogue, chosen, typical, width)
+        page = render_page(results, charts, data, shown, pictures, sections, [*problems, *missing], bpp)
+        if len(page.encode()) <= LIMIT_BYTES:
+            break
+    write_atomically(file, page.encode())
+    if charts_folder is not None:
+        write_charts(charts, data, list(results.methods), charts_folder)
+    return [*problems, *missing]
+
+
+def _metrics(results: Results, wanted: Sequence[str]) -> list[str]:
+    from rawbench.errors import NotComparable, UsageError
+    from rawbench.names import suggest
+
+    if not any(row.status == "ok" for row in results.rows):
+        raise NotComparable(f"{results.name}: nothing was measured, so there is nothing to report")
+    for name in wanted:
+        if name not in results.metrics:
+            raise UsageError(f"the run has no metric {name!r}{suggest(name, results.metrics)}")
+    return list(wanted) or [name for name in STANDARD if name in results.metrics] or list(results.metrics)[:1]
+
+
+def _images(results: Results, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
+    from rawbench.errors import UsageError
+    from rawbench.names import suggest
+    from rawbench.report.pictures import choose_images
+
+    for name in wanted:
+        if not any(image == name for _, image in results.images):
+            raise UsageError(f"the run has no image {name!r}{suggest(name, [image for _, image in results.images])}")
+    if not wanted:
+        return choose_images(results, metric)
+    return [next(key for key in results.images if key[1] == name) for name in wanted]
+
+
+def _pictures(
+    run: Path,
+    results: Results,
+    catalogue: Catalogue,
+    images: Sequence[tuple[str, str]],
+    typical: Mapping[tuple[str, str], str],
+    width: int,
+) -> tuple[list[ImagePictures], list[str]]:
+    from rawbench.report.pictures import make_pictures
+
+    folder = run if run.is_dir() else run.parent
+    if not (folder / "streams").is_dir():
+        return [], ["no pictures: the run's streams are not here"]
+    try:
+        return make_pictures(folder, results, catalogue, images, typical, width), []
+    except RawbenchError as error:
+        return [], [str(error)]
+
+
+def plugin_sections(results: Results, catalogue: Catalogue) -> tuple[list[tuple[str, str]], list[str]]:
+    """(title, HTML) of the plugins' sections, and a line for each that failed."""
+    sections, problems = [], []
+    for entry in catalogue.report_sections:
+        try:
+            section: Callable[[Results], str] = entry.load("report section", None)
+            sections.append((entry.summary or entry.name, str(section(results))))
+        except Exception as error:
+            problems.append(f"section {entry.name!r} of plugin {entry.plugin!r}: {type(error).__name__}: {error}")
+    return sections, problems
+
+
+def render_page(
+    results: Results,
+    charts: Sequence[Chart],
+    data: Mapping[str, list],
+    metrics: Sequence[str],
+    pictures: Sequence[ImagePictures],
+    sections: Sequence[tuple[str, str]],
+    problems: Sequence[str],
+    bpp: float,
+) -> str:
+    """The whole page."""
+    from rawbench.report.pictures import error_gradient
+
+    vl_convert, altair = require("vl_convert"), require("altair")
+    library = vl_convert.javascript_bundle(vl_version=".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2]))
+    drawn = {name for chart in charts for name in chart.data}
+    boards = make_boards([results])
+    return environment().get_template("page.html.j2").render(
+        results=results,
+        library=library.replace("</script", "<\\/script"),
+        specs=script_json({chart.name: chart.spec for chart in charts}),
+        uses=script_json({chart.name: chart.data for chart in charts}),
+        data=script_json({name: records for name, records in data.items() if name in drawn}),
+        colours=method_colours(list(results.methods)),
+        groups=[(key, title, [c for c in charts if c.group == key]) for key, title in GROUPS.items()],
+        boards=[(board.dataset, *board_table(board), board_notes(board)) for board in boards],
+        full=full_table(results, metrics),
+        pictures=pictures,
+        gradient=error_gradient(),
+        sections=sections,
+        problems=problems,
+        failures=[(" ".join(place[:2]) + f" on {place[2]}/{place[3]}", message)
+                  for place, message in results.messages.items()],
+        bpp=bpp,
+        simulated=sum(bool(image["simulated"]) for image in results.images.values()),
+        by_name=json.dumps,
+    )  # fmt: skip
+
+
+def environment() -> Any:
+    """Jinja2 with the templates of this folder; everything is escaped that is not marked as HTML."""
+    jinja2 = require("jinja2")
+    return jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent), autoescape=True, trim_blocks=True, lstrip_blocks=True
+    )
+
+
+def script_json(value: Any) -> str:
+    """JSON that may stand in a script element."""
+    return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
+
+
+def full_table(results: Results, metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
+    """Every rate point, with what it costs where the run was timed."""
+    groups = results.means()
+    head, body = table_cells(groups, list(metrics))
+    costs = [costs_of(results, group.method, group.rate_point) for group in groups]
+    titles = [title for title in COSTS if any(title in cost for cost in costs)]
+    rows = [
+        [*row, *(cost_text(title, cost.get(title)) for title in titles)]
+        for row, cost in zip(body, costs, strict=True)
+    ]
+    return [*head, *titles], rows

@@ -1,0 +1,272 @@
+"""The pictures of a report: chosen images as they were, as each method rebuilt them, and where each one erred.
+
+Nothing is encoded again: the run's own streams are decoded, by fresh decoders. Everything is rendered by the plain ISP
+of ``rawbench.metrics.rendered``, and all errors of an image share one scale.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from rawbench.codec import Context
+from rawbench.errors import RawbenchError
+from rawbench.metrics.color import srgb_encode
+from rawbench.metrics.rendered import matrix_to_srgb, render_linear
+from rawbench.plan import DatasetSpec, open_dataset
+from rawbench.plugins import Catalogue
+from rawbench.results import Results
+from rawbench.runner import decode_stream
+from rawbench.store import Store
+from rawbench.types import RatePoint, Sample
+
+# Inferno at nine places: black for no error, by way of purple and orange to pale yellow for the greatest.
+_ERROR_COLOURS = np.array(
+    [[0, 0, 4], [31, 12, 72], [85, 15, 109], [136, 34, 106], [186, 54, 85], [227, 89, 51], [249, 140, 10],
+     [249, 201, 50], [252, 255, 164]], dtype=np.float32,
+)  # fmt: skip
+# What black to white means for maps of the method itself: cividis, so that no one takes them for errors.
+_MAP_COLOURS = np.array(
+    [[0, 32, 77], [0, 52, 110], [57, 72, 107], [87, 92, 109], [112, 113, 115], [138, 134, 120], [166, 157, 117],
+     [196, 182, 107], [255, 233, 69]], dtype=np.float32,
+)  # fmt: skip
+QUALITY = 82
+
+
+@dataclass(frozen=True)
+class Picture:
+    """One picture of the page, with its text alternative and caption."""
+
+    title: str
+    caption: str
+    address: str
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class MethodPictures:
+    """What one method made of an image."""
+
+    method: str
+    caption: str
+    reconstruction: Picture
+    error: Picture
+    maps: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
+class ImagePictures:
+    """One image and what all methods made of it.
+
+    Attributes:
+        title: id and camera.
+        scale: the error that is drawn brightest, the same for every method.
+        originals: the sRGB and the rendered raw.
+        methods: in the order of the run.
+        left_out: methods without pictures, with the cause.
+    """
+
+    title: str
+    scale: float
+    originals: tuple[Picture, ...]
+    methods: tuple[MethodPictures, ...]
+    left_out: tuple[str, ...]
+
+
+def choose_images(results: Results, metric: str, count: int = 2) -> list[tuple[str, str]]:
+    """The image that the methods find hardest and the one in the middle, of the first dataset."""
+    values: dict[tuple[str, str], list[float]] = {}
+    for row in results.rows:
+        value = row.values.get(metric)
+        if row.status == "ok" and value is not None and math.isfinite(value):
+            values.setdefault((row.dataset, row.image), []).append(value)
+    first = next((dataset for dataset, _ in values), None)
+    ranked = sorted((sum(v) / len(v), key) for key, v in values.items() if key[0] == first)
+    places = [0, len(ranked) // 2, len(ranked) - 1]
+    return list(dict.fromkeys(ranked[place][1] for place in places if ranked))[:count]
+
+
+def make_pictures(
+    run: Path,
+    results: Results,
+    catalogue: Catalogue,
+    images: Sequence[tuple[str, str]],
+    typical: Mapping[tuple[str, str], str],
+    width: int,
+) -> list[ImagePictures]:
+    """Pictures of the images, for every method that has a stream of them.
+
+    Args:
+        run: the run folder with its streams.
+        results: the run.
+        catalogue: the plugins.
+        images: (dataset, image).
+        typical: rate point by (dataset, method).
+        width: of a picture, in pixels; smaller images keep theirs.
+
+    Raises:
+        RawbenchError: an image cannot be loaded any more, or is another than that of the run.
+    """
+    with Store.open(run) as store:
+        cells = [cell for cell in store.cells() if cell["status"] == "ok"]
+    found = []
+    for dataset, image in images:
+        mine = [c for c in cells if (c["dataset"], c["image"]) == (dataset, image)]
+        mine = [c for c in mine if typical.get((dataset, c["method"])) == c["rate_point"]]
+        sample = _load(results, catalogue, dataset, image)
+        found.append(_image_pictures(run, results, catalogue, sample, mine, width))
+    return found
+
+
+def _load(results: Results, catalogue: Catalogue, dataset: str, image: str) -> Sample:
+    described = results.datasets[dataset]
+    try:
+        spec = DatasetSpec(dataset, described["name"], described["revision"], described["options"])
+        sample = open_dataset(spec, catalogue).load(image)
+    except RawbenchError as error:
+        raise RawbenchError(f"no pictures of {dataset}/{image}: {error}") from None
+    except Exception as error:
+        raise RawbenchError(f"no pictures of {dataset}/{image}: {type(error).__name__}: {error}") from error
+    if sample.info.source_digest != results.images[dataset, image]["source_digest"]:
+        raise RawbenchError(f"no pictures of {dataset}/{image}: it is not the image of the run any more")
+    return sample
+
+
+def _image_pictures(
+    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cells: Sequence[Mapping[str, Any]], width: int
+) -> ImagePictures:
+    decoded: dict[str, torch.Tensor] = {}
+    left_out = []
+    for cell in cells:
+        try:
+            decoded[cell["method"]] = _decode(run, results, catalogue, sample, cell)
+        except Exception as error:
+            left_out.append(f"{cell['method']}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+    errors = {method: (raw - sample.raw).abs().amax(dim=0) for method, raw in decoded.items()}
+    scale = common_scale(list(errors.values()))
+    render = _renderer(sample)
+    by_method = {cell["method"]: cell for cell in cells}
+    methods = []
+    for method, raw in decoded.items():
+        cell = by_method[method]
+        said = f"{cell['rate_point']}, {cell['stream_bytes']:,} bytes, {cell['bpp']:.4g} bpp"
+        maps = _diagnostics(results, catalogue, sample, cell, width)
+        rebuilt = picture(f"{method}: raw rebuilt", "", render(raw), width)
+        erred = picture(f"{method}: error map", "", colour(errors[method] / scale, _ERROR_COLOURS, width), width)
+        methods.append(MethodPictures(method, said, rebuilt, erred, maps))
+    originals = (
+        picture("sRGB", "what the decoder sees", _pixels(sample.srgb), width),
+        picture("raw", "rendered by the plain ISP", render(sample.raw), width),
+    )
+    title = f"{sample.info.id}, {sample.info.camera}" + (" (simulated)" if sample.info.simulated else "")
+    return ImagePictures(title, scale, originals, tuple(methods), tuple(left_out))
+
+
+def _decode(
+    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
+) -> torch.Tensor:
+    described = results.methods[cell["method"]]
+    codec = catalogue.methods.load(described["name"])
+    resources = {key: described["options"][key] for key in codec.resource_options}
+    stream = run / "streams" / f"{cell['cell']}.rbs"
+    raw, _, _ = decode_stream(codec, resources, stream.read_bytes(), sample.srgb, "cpu")
+    return raw.clamp(0, 1)
+
+
+def _diagnostics(
+    results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any], width: int
+) -> tuple[Picture, ...]:
+    """The maps that the codec offers; one that cannot make them has none."""
+    described = results.methods[cell["method"]]
+    try:
+        codec_class = catalogue.methods.load(described["name"])
+        options = codec_class.Options.model_validate(described["options"])
+        codec = codec_class(options, RatePoint(cell["rate_point_index"], cell["rate_point"]))
+        codec.setup(Context("cpu", cell["seed"]))
+        with torch.inference_mode():
+            maps = codec.diagnostics(sample.raw, sample.srgb)
+        return tuple(_map_picture(cell["method"], name, values, width) for name, values in maps.items())
+    except Exception:
+        return ()
+
+
+def _map_picture(method: str, name: str, values: torch.Tensor, width: int) -> Picture:
+    values = values.detach().float().cpu().squeeze()
+    low, high = min(0.0, values.min().item()), values.max().item()
+    scaled = (values - low) / max(high - low, 1e-12)
+    caption = f"{low:.3g} (dark) to {high:.3g} (bright)"
+    return picture(f"{method}: {name}", caption, colour(scaled, _MAP_COLOURS, width, smooth=False), width, smooth=False)
+
+
+def common_scale(errors: Sequence[torch.Tensor]) -> float:
+    """The error that all maps draw brightest: the 99.9th percentile over all methods, at one or two digits."""
+    if not errors:
+        return 1.0
+    pooled = torch.cat([error.flatten()[:: max(1, error.numel() // 200_000)] for error in errors]).double()
+    top = torch.quantile(pooled, 0.999).item()
+    if top <= 0:
+        return 1.0
+    unit = 10 ** math.floor(math.log10(top))
+    return next(step * unit for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * unit >= top)
+
+
+def _renderer(sample: Sample) -> Callable[[torch.Tensor], np.ndarray]:
+    """raw (3, H, W) -> uint8 (H, W, 3), through the camera's matrix; camera colours where that is not known."""
+    matrix = matrix_to_srgb(sample.info)
+    on_device = torch.eye(3) if matrix is None else torch.tensor(matrix, dtype=torch.float32)
+
+    def render(raw: torch.Tensor) -> np.ndarray:
+        return _pixels((srgb_encode(render_linear(raw, on_device)) * 255).round().to(torch.uint8))
+
+    return render
+
+
+def _pixels(image: torch.Tensor) -> np.ndarray:
+    return image.permute(1, 2, 0).cpu().numpy()
+
+
+def colour(values: torch.Tensor, table: np.ndarray, width: int, smooth: bool = True) -> np.ndarray:
+    """float (H, W) in [0, 1] -> uint8 (H, W, 3); shrunk before it is coloured, as colours have no mean."""
+    plain = values.clamp(0, 1).numpy()
+    if smooth and plain.shape[1] > width:
+        from PIL import Image
+
+        size = (width, max(1, round(plain.shape[0] * width / plain.shape[1])))
+        plain = np.asarray(Image.fromarray(plain).resize(size, Image.Resampling.BOX))
+    position = np.clip(plain, 0, 1) * (len(table) - 1)
+    low = np.minimum(position.astype(int), len(table) - 2)
+    share = (position - low)[..., None]
+    return (table[low] * (1 - share) + table[low + 1] * share).round().astype(np.uint8)
+
+
+def picture(title: str, caption: str, pixels: np.ndarray, width: int, smooth: bool = True) -> Picture:
+    """Pixels as a picture of the page: WebP, at most ``width`` wide; small maps are drawn bigger, unsmoothed."""
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    if image.width > width:
+        image = image.resize((width, max(1, round(image.height * width / image.width))), Image.Resampling.BOX)
+    elif not smooth and image.width < width:
+        factor = max(1, width // image.width)
+        image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=QUALITY, method=4)
+    address = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
+    return Picture(title, caption, address, image.height, image.width)
+
+
+def error_gradient() -> str:
+    """The colours of the error maps, as a CSS gradient for the scale beside them."""
+    stops = ", ".join("rgb({:.0f},{:.0f},{:.0f})".format(*row) for row in _ERROR_COLOURS)
+    return f"linear-gradient(to right, {stops})"
+
+

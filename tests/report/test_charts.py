@@ -1,0 +1,76 @@
+"""The charts: what is drawn, on which axes, and the files."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from rawbench.report.charts import chart_data, make_charts, standalone, typical_points, write_charts
+
+METRICS = ["psnr", "ssim"]
+
+
+@pytest.fixture
+def drawn(made):
+    data = chart_data(made, METRICS, typical_points(made, 0.1))
+    return data, {chart.name: chart for chart in make_charts(made, data, METRICS)}
+
+
+def test_a_chart_for_everything_that_was_measured(drawn):
+    _, charts = drawn
+    assert {"time-encode", "time-decode", "stages-encode", "stages-decode", "images", "renditions"} <= set(charts)
+    assert {"camera-camera-0", "camera-camera-1", "rd-psnr-made-png", "rd-ssim-made-jpeg90"} <= set(charts)
+    for chart in charts.values():
+        assert {"name": "hidden", "value": []} in chart.spec["params"], chart.name
+        assert "datasets" not in chart.spec
+
+
+def test_rates_start_at_a_decade_and_the_axis_is_logarithmic(drawn):
+    _, charts = drawn
+    text = json.dumps(charts["rd-psnr-made-png"].spec)
+    assert '"domain": [0.001, ' in text and '"type": "log"' in text
+    tooltip = charts["rd-psnr-made-png"].spec["layer"][0]["encoding"]["tooltip"]
+    assert [item["title"] for item in tooltip] == ["method", "rate point", "image", "camera", "bytes", "bpp", "psnr"]
+
+
+def test_exact_images_are_on_no_axis_but_in_the_table(drawn):
+    data, _ = drawn
+    assert any(cell["psnr"] is None for cell in data["cells"])
+    json.dumps(data, allow_nan=False)
+
+
+def test_a_rate_point_that_lacks_images_is_on_no_curve(made):
+    rows = tuple(row for row in made.rows if (row.image, row.rate_point, row.dataset) != ("image1", "p3", "made:png"))
+    less = chart_data(replace(made, rows=rows), METRICS, {})
+    points = {(r["dataset"], r["rate_point"]) for r in less["means"]}
+    assert ("made:png", "p3") not in points and ("made:jpeg90", "p3") in points
+
+
+def test_renditions_go_from_the_untouched_to_the_worst(drawn):
+    data, charts = drawn
+    x = charts["renditions"].spec["layer"][0]["encoding"]["x"]
+    assert x["sort"] == ["png", "jpeg100", "jpeg90"]
+    assert len({(r["method"], r["rate_point"]) for r in data["renditions"]}) == 2, "one rate point for all renditions"
+
+
+def test_stages_add_up_to_the_whole(drawn):
+    data, _ = drawn
+    encode = [r for r in data["stages"] if r["what"] == "encode" and r["method"] == "alpha"]
+    assert {r["stage"]: r["seconds"] for r in encode} == {"entropy": 0.2, "other": 0.3}
+
+
+def test_the_rate_point_that_stands_for_a_method(made):
+    assert typical_points(made, 0.1)["made:png", "alpha"] == "p2"
+    assert typical_points(made, 1e-5)["made:png", "alpha"] == "p0"
+
+
+def test_files_stand_alone(drawn, made, tmp_path):
+    data, charts = drawn
+    chosen = [charts["rd-psnr-made-png"]]
+    assert '"legend": {"title": null' in json.dumps(standalone(chosen[0], data, list(made.methods)))
+    svg, png = write_charts(chosen, data, list(made.methods), tmp_path / "charts")
+    text = svg.read_text()
+    assert "alpha" in text and "PSNR against rate" in text
+    assert png.read_bytes().startswith(b"\x89PNG")
