@@ -40,7 +40,7 @@ class NusDataset(PreparedDataset):
         "(a) the link in the README of wyf0912/R2LCM (the one in SamsungLabs/content-aware-metadata is empty); "
         "(b) cvil.eecs.yorku.ca/projects/public_html/illuminant/illuminant.html"
     )
-    licence = "for research; ask its authors for anything else. rawbench ships none of it"
+    licence = "see its pages, and ask its authors; rawbench ships none of it"
     published_splits = "(a) its folders train, val, test; (b) none: five folds, drawn without a seed (R2LCM)"
 
     @classmethod

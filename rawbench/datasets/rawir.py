@@ -26,7 +26,7 @@ class RawIrDataset(PreparedDataset):
     revision = "1"
     summary = "NTIRE 2025 smartphone pairs of raw planes and sRGB (your own copy)"
     where = "huggingface.co/datasets/marcosv/rawir"
-    licence = "see its page. rawbench ships none of it"
+    licence = "see its page; rawbench ships none of it"
     published_splits = "training data are public; those of the test phones are not"
     white = 4095
 

@@ -30,7 +30,7 @@ def test_verify_is_a_line_a_file_and_exit_code_4(call, nus_tree, tmp_path):  # n
 
 def test_show_says_where_to_get_it(call):
     told = call("datasets", "show", "nus").out
-    assert "licence: for research" in told and "published splits: " in told and "where: " in told
+    assert "licence: see its pages" in told and "published splits: " in told and "where: " in told
 
 
 def test_nothing_prepared(call, monkeypatch, tmp_path):
