@@ -1,4 +1,4 @@
-"""The serial context model: one latent pixel after the other, each with its decoded 5x5 neighbourhood above and left."""
+"""The serial context model: one latent pixel after the other, each with its decoded neighbours above and left."""
 
 from __future__ import annotations
 

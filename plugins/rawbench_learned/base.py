@@ -118,9 +118,7 @@ def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[
     return _normalised(directions, offset, images, weights, mean_gram)
 
 
-def _refit(
-    images: list[Moments], weights: np.ndarray, means: list[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
+def _refit(images: list[Moments], weights: np.ndarray, means: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     count = len(means[0]) + 1
     size = GLOBAL_FEATURES * count
     normal, target = np.zeros((size, size)), np.zeros((size, 3))

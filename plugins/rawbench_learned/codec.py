@@ -51,7 +51,9 @@ class Learned(rawbench.Codec):
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
         generation: int = Field(1, ge=1, le=2, description="2: the journal version, untrained")
-        size: Literal["small", "reference"] = Field("small", description="reference: the published widths (generation 2)")
+        size: Literal["small", "reference"] = Field(
+            "small", description="reference: the published widths (generation 2)"
+        )
         weights: Path | None = Field(None, description="another weights file (generation 1)")
         tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 

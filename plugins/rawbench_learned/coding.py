@@ -31,6 +31,10 @@ ANALYSIS_TILE = 512
 """Side of the encoder's tiles. Fixed: its networks are floating-point, and another side could be another stream."""
 DIGEST_BYTES = 2
 LARGEST_SYMBOL = 2**15 - 1
+LAMBDAS = (0.03, 80.0)
+"""Multipliers of the training at the lowest and the highest quality; the encoder's choices follow them."""
+THRIFT = 1.5
+"""How much dearer bits are than the exchange rate says: symbols are also context, and zeros make zeros cheaper."""
 CHUNK = 1 << 14
 """Latent pixels that go through the entropy parameter networks at once."""
 FITTED_PIXELS = 1 << 18
@@ -181,11 +185,13 @@ class Coder:
             phi, order = self.hyper(latents.means, v_symbols, srgb, quality)
         z = latents.z.flatten(1).T.contiguous()
         z_steps = self._z_steps(quality)
+        worth = bits_worth(quality) * (weights.z_steps[quality] * rate.STEP_UNIT) ** 2
         bits = torch.zeros(len(z), dtype=torch.float64) if bits_map else None
 
         def exchange(positions: Tensor, means: Tensor, numbers: np.ndarray) -> Tensor:
-            symbols = torch.round((z[positions] - means) / z_steps).clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
-            values = flat(symbols)
+            ratios = (z[positions] - means) / z_steps
+            values = economical(ratios.cpu().numpy(), numbers, worth, weights.latent_tables).reshape(-1)
+            symbols = torch.as_tensor(values, dtype=torch.float32, device=self.device).view(means.shape)
             encoder.write(values, numbers.reshape(-1), weights.latent_tables, self._latent_models)
             if bits is not None:
                 cost = symbol_costs(values, numbers.reshape(-1), weights.latent_tables)
@@ -214,9 +220,7 @@ class Coder:
             means = self._read_means(decoder)
             gain = int(decoder.read_uniform(1, GAINS)[0])
             height, width = (-(-side // BLOCK) for side in srgb.shape[-2:])
-            symbols = decoder.read(
-                self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models
-            )
+            symbols = decoder.read(self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models)
             check_symbols(symbols)
             v_symbols = torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(-1, height, width)
         with stage("synthesis"):
@@ -242,9 +246,7 @@ class Coder:
         assert coded.bits is not None
         return {"bits_per_latent": coded.bits, "order_mask": coded.order}
 
-    def hyper(
-        self, means: np.ndarray, v_symbols: Tensor, srgb: Tensor, quality: int
-    ) -> tuple[Tensor, Tensor]:
+    def hyper(self, means: np.ndarray, v_symbols: Tensor, srgb: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
         networks = self.networks
         steps = self.weights.v_steps[v_level(quality)] * rate.STEP_UNIT
@@ -370,9 +372,7 @@ class Coder:
         return means
 
 
-def gathered(
-    embedded: Tensor, known: Tensor, corners: Tensor, pitch: int, context: Any
-) -> tuple[Tensor, Tensor]:
+def gathered(embedded: Tensor, known: Tensor, corners: Tensor, pitch: int, context: Any) -> tuple[Tensor, Tensor]:
     """Return the masked deconvolution's sums (N, context) and the numbers of known neighbours (N, 1) at some pixels.
 
     Args:
@@ -398,6 +398,38 @@ def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np
     outside = (entries < 0) | (entries >= last)
     bits = 24 - np.log2(tables.frequencies[starts[numbers] + np.where(outside, last, entries)])
     return bits + outside * (6 + np.ceil(np.log2(np.abs(entries) + 1)))
+
+
+def bits_worth(quality: int) -> float:
+    """Return how many bits a squared unit of error in a latent is worth at a quality byte.
+
+    The training's exchange rate (its distortion is the mean over the samples of a cell, which are as many as latents).
+    """
+    low, high = LAMBDAS
+    multiplier = low * (high / low) ** (quality / (rate.LEVELS - 1))
+    return THRIFT * multiplier * CELL**2 / LATENTS
+
+
+def economical(ratios: np.ndarray, numbers: np.ndarray, worth: np.ndarray, tables: Tables) -> np.ndarray:
+    """Return symbols, int64 (N, 48): the nearest integers, or one nearer to zero where the bits saved are worth it.
+
+    The encoder's freedom alone: a decoder does not know how symbols were chosen.
+
+    Args:
+        ratios: latents minus means in quantisation steps (N, 48).
+        numbers: of tables (N, 48).
+        worth: bits that a squared step of error is worth, for each channel (48,).
+        tables: rows.
+    """
+    symbols = np.rint(ratios).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
+    rows, channels = np.nonzero(symbols)
+    nearest, number = symbols[rows, channels], numbers[rows, channels]
+    smaller = nearest - np.sign(nearest)
+    ratio = ratios[rows, channels].astype(np.float64)
+    saved = symbol_costs(nearest, number, tables) - symbol_costs(smaller, number, tables)
+    lost = ((ratio - smaller) ** 2 - (ratio - nearest) ** 2) * worth[channels]
+    symbols[rows, channels] = np.where(saved > lost, smaller, nearest)
+    return symbols
 
 
 def flat(symbols: Tensor) -> np.ndarray:

@@ -21,7 +21,7 @@ SIDE = 256
 
 @contextmanager
 def counted(network: nn.Module) -> Iterator[list[int]]:
-    """Collect, while the context lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs."""
+    """Collect, while it lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs."""
     counts: list[int] = []
 
     def count(layer: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:

@@ -95,7 +95,7 @@ def power_of_two(exponent: Tensor) -> Tensor:
 
 
 def quantised_weight(weight: Tensor) -> Tensor:
-    """Return the weight as integers of at most `WEIGHT_LEVELS` times `weight_unit`, with a straight-through gradient."""
+    """Return the weight as integers of at most `WEIGHT_LEVELS` times `weight_unit`; gradients pass straight through."""
     unit = weight_unit(weight)
     return round_through(weight / unit) * unit
 

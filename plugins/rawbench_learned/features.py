@@ -1,4 +1,4 @@
-"""What both sides know: features of the 8-bit sRGB, exact ones for the entropy path and float ones for the transforms."""
+"""What both sides know: features of the sRGB, exact ones for the entropy path and float ones for the transforms."""
 
 from __future__ import annotations
 

@@ -201,9 +201,7 @@ class JournalCoder:
 
             return write
 
-        z_hat, order = self._both_levels(
-            srgb, dropped_steps(quality), writer(v, None), writer(z, bits), stage
-        )
+        z_hat, order = self._both_levels(srgb, dropped_steps(quality), writer(v, None), writer(z, bits), stage)
         return bits.view(order.shape), order
 
     def _analyse(self, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:

@@ -2,7 +2,8 @@
 
 Shapes and counts as in the authors' released configuration; every block gets the sRGB at its resolution (nearest
 pixel) in front of its input. Level 0 is z at a quarter of the resolution, level 1 is v at a sixteenth. What steers
-the entropy coder (`Hyper`, `OrderStep`, `NeighbourContext`, `Parameters`) consists of exact layers, else it is as published.
+the entropy coder (`Hyper`, `OrderStep`, `NeighbourContext`, `Parameters`) consists of exact layers, else it is as
+published.
 """
 
 from __future__ import annotations

@@ -41,7 +41,6 @@ from rawbench_learned.features import (
     clipped,
     coarser,
     linearised,
-    pixels,
 )
 
 LATENTS = 48

@@ -128,9 +128,7 @@ class SerialTask:
         own = bits(gaussian_probability(symbols, scales), self.bound)
         return own.sum((1, 2, 3)) / size, reference.sum((1, 2, 3)) / size
 
-    def _latents(
-        self, raw: Tensor, srgb: Tensor, means: Tensor, gains: Tensor, quality: Tensor
-    ) -> tuple[Tensor, ...]:
+    def _latents(self, raw: Tensor, srgb: Tensor, means: Tensor, gains: Tensor, quality: Tensor) -> tuple[Tensor, ...]:
         finished = self.model.finished
         hats = rate.hats(quality)
         base = apply_base(srgb, means, finished.directions, finished.offset)

@@ -170,9 +170,7 @@ class LearnedTask:
         v = v - v.mean((2, 3), keepdim=True)
         v_steps, z_steps = model.v_steps(quality), model.z_steps(quality)
         v_hat = gated_round(v / v_steps) * v_steps
-        phi = model.hyper_synthesis(
-            to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact
-        )
+        phi = model.hyper_synthesis(to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact)
         logits = model.order(phi)
         masks = partition(logits, training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)

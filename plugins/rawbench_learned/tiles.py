@@ -35,9 +35,7 @@ class Tile:
 
     def inside(self, scale: int = 1) -> tuple[object, ...]:
         """Return the index of the inner window in a map of the outer window."""
-        top, left, bottom, right = (
-            (edge - self.outer[axis % 2]) // scale for axis, edge in enumerate(self.inner)
-        )
+        top, left, bottom, right = ((edge - self.outer[axis % 2]) // scale for axis, edge in enumerate(self.inner))
         return (..., slice(top, bottom), slice(left, right))
 
 

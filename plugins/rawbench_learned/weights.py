@@ -1,4 +1,4 @@
-"""The weights file: safetensors with integer weights of the exact networks, integer tables, and where it all comes from.
+"""The weights file: safetensors with integers for all that is exact, integer tables, and where it all comes from.
 
 Everything that steers the entropy coder is stored as integers: it was quantised when the file was written, and is not
 computed again from floating-point numbers.

@@ -7,13 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from torch import Tensor
-
 from rawbench_learned.base import moments
 from rawbench_learned.features import linearisation
 from rawbench_learned.networks import Architecture, LearnedNetworks
 from rawbench_learned.task import set_base
 from rawbench_learned.weights import Weights, read_weights, write_weights
+from torch import Tensor
 
 MEANS = 4
 

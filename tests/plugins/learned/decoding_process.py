@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-
 from rawbench_learned.autoregressive import SerialCoder
 from rawbench_learned.coding import Coder, untimed
 from rawbench_learned.generation2 import SEED, SIZES, JournalCoder, draw, tag_of

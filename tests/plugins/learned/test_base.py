@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-
 from rawbench_learned.base import M_STEP, apply_base, error, fit_directions, moments, solve_means
 
 from .conftest import scene

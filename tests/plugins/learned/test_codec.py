@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+from rawbench_learned.codec import Learned, LearnedAutoregressive
+from rawbench_learned.generation2 import tag_of
 
 import rawbench
 from rawbench.errors import StreamError, UsageError
 from rawbench.options import build_options
-from rawbench_learned.codec import Learned, LearnedAutoregressive
-from rawbench_learned.generation2 import tag_of
 
 from .conftest import scene
 

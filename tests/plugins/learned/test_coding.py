@@ -5,11 +5,13 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rawbench_learned.autoregressive import SerialCoder
+from rawbench_learned.coding import Coder, bits_worth, economical, untimed
+from rawbench_learned.range_coder import SymbolEncoder
+from rawbench_learned.tables import gaussian_tables
+from rawbench_learned.weights import read_weights
 
 from rawbench.errors import SampleError, StreamError
-from rawbench_learned.autoregressive import SerialCoder
-from rawbench_learned.coding import Coder, untimed
-from rawbench_learned.range_coder import SymbolEncoder
 
 from .conftest import scene
 
@@ -30,7 +32,7 @@ def test_round_trip(coder, quality):
     assert torch.equal(written.order, read.order) and written.gain == read.gain
     decoded = coder.decode(stream, srgb, quality, untimed)
     assert decoded.shape == raw.shape and decoded.dtype == torch.float32
-    assert 0 <= decoded.min() and decoded.max() <= 1
+    assert decoded.min() >= 0 and decoded.max() <= 1
     estimate = encoder.ideal_bits / 8 + 2
     assert abs(len(stream) - estimate) <= 0.02 * estimate + 16
 
@@ -128,3 +130,33 @@ def test_extreme_images_round_trip(weights):
     for raw in (torch.zeros(3, 32, 32), torch.ones(3, 32, 32), torch.rand(3, 32, 32)):
         stream, _ = coder.encode(raw, srgb, 255, untimed)
         coder.decode(stream, srgb, 255, untimed)
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 2**31), worth=st.sampled_from([1e-6, 0.1, 3.0, 1e12]))
+def test_economical_symbols_are_the_nearest_or_one_nearer_to_zero(seed, worth):
+    generator = np.random.Generator(np.random.PCG64(seed))
+    ratios = generator.normal(0, 2, (20, 48))
+    numbers = generator.integers(0, 64, (20, 48)).astype(np.uint8)
+    nearest = np.rint(ratios).astype(np.int64)
+    chosen = economical(ratios, numbers, np.full(48, worth), gaussian_tables())
+    smaller = nearest - np.sign(nearest)
+    assert ((chosen == nearest) | (chosen == smaller)).all()
+    if worth == 1e12:
+        assert np.array_equal(chosen, nearest)
+
+
+def test_bits_are_worth_less_at_low_quality():
+    worths = [bits_worth(q) for q in range(256)]
+    assert worths == sorted(worths) and worths[0] > 0
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device")
+def test_streams_pass_between_devices(weights_file):
+    raw, srgb = scene(64, 80, 3)
+    here, there = Coder(read_weights(weights_file)), Coder(read_weights(weights_file, "cuda"))
+    stream, _ = there.encode(raw.cuda(), srgb.cuda(), 230, untimed)
+    assert torch.equal(here.latents(stream, srgb, 230), there.latents(stream, srgb.cuda(), 230).cpu())
+    decoded = there.decode(stream, srgb.cuda(), 230, untimed).cpu()
+    assert (decoded - here.decode(stream, srgb, 230, untimed)).abs().max() <= 1e-5

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from rawbench_learned.coding import untimed
 
 from .conftest import scene

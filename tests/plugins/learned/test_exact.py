@@ -4,8 +4,6 @@ import pytest
 import torch
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from torch.nn import functional as F
-
 from rawbench_learned.exact import (
     MANTISSA,
     STEP,
@@ -18,6 +16,7 @@ from rawbench_learned.exact import (
     to_grid,
     weight_unit,
 )
+from torch.nn import functional as F
 
 
 def grid_input(seed: int, *shape: int) -> torch.Tensor:

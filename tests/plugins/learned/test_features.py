@@ -4,7 +4,6 @@ import numpy as np
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from rawbench_learned.features import (
     EXACT_CHANNELS,
     GLOBAL_FEATURES,

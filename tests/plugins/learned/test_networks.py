@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import pytest
 import torch
-from torch.nn import functional as F
-
 from rawbench_learned import cost
 from rawbench_learned.entropy_model import gated_round, iterate, partition
 from rawbench_learned.exact import STEP
@@ -21,6 +19,7 @@ from rawbench_learned.networks import (
     lattice,
 )
 from rawbench_learned.task import LearnedTask
+from torch.nn import functional as F
 
 SMALL = Architecture(width=8, means=3, exact_width=8, phi=8, context=8, embedding=4)
 

@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
-from rawbench.errors import PluginError, StreamError
 from rawbench_learned import range_coder
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
 from rawbench_learned.rate import SCALES, scale_table
 from rawbench_learned.tables import TOTAL, gaussian_tables, integer_row, joined, table_from_masses
+
+from rawbench.errors import PluginError, StreamError
 
 TABLES = gaussian_tables()
 MODELS = models_of(TABLES)

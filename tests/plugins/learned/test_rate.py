@@ -3,7 +3,6 @@ from __future__ import annotations
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-
 from rawbench_learned.rate import (
     KNOTS,
     LEVELS,

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-
 from rawbench_learned.codec import LearnedAutoregressive
 from rawbench_learned.networks import Architecture
 from rawbench_learned.serial_task import SerialTask

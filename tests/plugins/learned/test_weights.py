@@ -2,13 +2,13 @@ from __future__ import annotations
 
 import pytest
 import torch
+from rawbench_learned.exact import ExactConv2d, weight_unit
+from rawbench_learned.rate import LEVELS
+from rawbench_learned.weights import read_weights
 from safetensors import safe_open
 from safetensors.torch import save_file
 
 from rawbench.errors import SampleError
-from rawbench_learned.exact import ExactConv2d, weight_unit
-from rawbench_learned.rate import LEVELS
-from rawbench_learned.weights import read_weights
 
 
 def test_what_was_written_comes_back(weights_file, weights):
