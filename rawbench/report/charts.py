@@ -81,8 +81,8 @@ def _cell(row: Any, metrics: Sequence[str]) -> dict[str, Any]:
 
 def _mean(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"method": group.method, "rate_point": group.rate_point, "camera": group.camera}
-    found |= {"dataset": group.dataset, "order": group.rate_order, "images": group.images, "bytes": _round(group.means["bytes"].value)}
-    found["bpp"] = _round(group.means["bpp"].value)
+    found |= {"dataset": group.dataset, "order": group.rate_order, "images": group.images}
+    found |= {name: _round(group.means[name].value) for name in ("bytes", "bpp")}
     return found | {name: _round(group.means[name].value) if name in group.means else None for name in metrics}
 
 
@@ -384,8 +384,9 @@ def _finish(chart: Any, height: int) -> dict[str, Any]:
     spec.pop("datasets", None)
     spec |= {"width": "container", "autosize": {"type": "fit-x", "contains": "padding"}, "background": None}
     spec["params"] = [*spec.get("params", []), {"name": "hidden", "value": []}]
-    shown = {"filter": "indexof(hidden, datum.method) < 0"}
-    spec["transform"] = [shown, *spec.get("transform", [])]
+    # In each layer: one with data of its own does not take over the transforms of the whole.
+    for part in spec.get("layer", [spec]):
+        part["transform"] = [{"filter": "indexof(hidden, datum.method) < 0"}, *part.get("transform", [])]
     spec["config"] = _CONFIG
     return spec
 

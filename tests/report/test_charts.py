@@ -25,6 +25,8 @@ def test_a_chart_for_everything_that_was_measured(drawn):
     for chart in charts.values():
         assert {"name": "hidden", "value": []} in chart.spec["params"], chart.name
         assert "datasets" not in chart.spec
+        for part in chart.spec.get("layer", [chart.spec]):
+            assert part["transform"][0] == {"filter": "indexof(hidden, datum.method) < 0"}, chart.name
 
 
 def test_rates_start_at_a_decade_and_the_axis_is_logarithmic(drawn):
