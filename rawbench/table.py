@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import io
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 
 from rawbench.aggregate import Group, group_by_camera, join_rows, macro_average
+from rawbench.results import from_store
+from rawbench.speed import COSTS, cost_text, costs_of
 from rawbench.store import Store
+
+Costs = Mapping[tuple[str, str], Mapping[str, float]]
 
 TEXT_COLUMNS = ("dataset", "camera", "method", "rate point")
 STANDARD = ("psnr", "ssim")
@@ -35,8 +40,26 @@ def summarise(store: Store, camera: str | None = None, by_camera: bool = False) 
     return group_by_camera([replace(row, camera=camera or ALL) for row in rows], rules)
 
 
-def table_cells(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Headings and formatted cells, the same for every output."""
+def costs_of_run(store: Store) -> Costs:
+    """What each rate point costs, by (method, rate point) and title: seconds, MP/s, kMAC/pixel, parameters.
+
+    Empty without a timing pass; seconds are those of the images that were timed, whatever cameras a table shows.
+    """
+    results = from_store(store, "")
+    places = {(t.method, t.rate_point) for t in results.timings}
+    return {place: costs_of(results, *place) for place in places}
+
+
+def table_cells(
+    groups: Sequence[Group], metrics: Sequence[str], costs: Costs = MappingProxyType({})
+) -> tuple[list[str], list[list[str]]]:
+    """Headings and formatted cells, the same for every output.
+
+    Args:
+        groups: a row each.
+        metrics: a column each.
+        costs: from ``costs_of_run``; a column for each that any rate point has.
+    """
     columns: dict[str, Callable[[Group], str]] = {}
     if len({group.dataset for group in groups}) > 1:
         columns["dataset"] = lambda group: group.dataset
@@ -50,7 +73,14 @@ def table_cells(groups: Sequence[Group], metrics: Sequence[str]) -> tuple[list[s
         columns[title] = partial(_value, name)
     if any(_exact(group) for group in groups):
         columns["exact"] = lambda group: str(_exact(group) or "")
+    for title in COSTS:
+        if any(title in found for found in costs.values()):
+            columns[title] = partial(_cost, title, costs)
     return list(columns), [[show(group) for show in columns.values()] for group in groups]
+
+
+def _cost(title: str, costs: Costs, group: Group) -> str:
+    return cost_text(title, costs.get((group.method, group.rate_point), {}).get(title))
 
 
 def _exact(group: Group) -> int:
@@ -94,7 +124,7 @@ def print_table(store: Store, groups: Sequence[Group], metrics: Sequence[str]) -
     from rich.console import Console
     from rich.table import Table
 
-    head, body = table_cells(groups, metrics)
+    head, body = table_cells(groups, metrics, costs_of_run(store))
     below = notes(store)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in head:

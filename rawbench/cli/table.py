@@ -35,7 +35,7 @@ def table(run: Path, metrics: tuple[str, ...], camera: str | None, by_camera: bo
         if form is None:
             tables.print_table(store, groups, chosen)
             return
-        head, body = tables.table_cells(groups, chosen)
+        head, body = tables.table_cells(groups, chosen, tables.costs_of_run(store))
         below = tables.notes(store)
     if form == "csv":
         click.echo(tables.as_csv(head, body))

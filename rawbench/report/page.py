@@ -20,7 +20,7 @@ from rawbench.report.charts import (
     write_charts,
 )
 from rawbench.results import Results, read_results
-from rawbench.speed import COSTS, cost_text, costs_of
+from rawbench.speed import costs_of
 from rawbench.table import STANDARD, table_cells
 
 if TYPE_CHECKING:
@@ -198,11 +198,5 @@ def script_json(value: Any) -> str:
 def full_table(results: Results, metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
     """Every rate point, with what it costs where the run was timed."""
     groups = results.means()
-    head, body = table_cells(groups, list(metrics))
-    costs = [costs_of(results, group.method, group.rate_point) for group in groups]
-    titles = [title for title in COSTS if any(title in cost for cost in costs)]
-    rows = [
-        [*row, *(cost_text(title, cost.get(title)) for title in titles)]
-        for row, cost in zip(body, costs, strict=True)
-    ]
-    return [*head, *titles], rows
+    costs = {(g.method, g.rate_point): costs_of(results, g.method, g.rate_point) for g in groups}
+    return table_cells(groups, list(metrics), costs)

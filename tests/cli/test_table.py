@@ -82,3 +82,11 @@ def test_a_run_of_a_newer_rawbench(call, run):
         db.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
     ended = call("table", run)
     assert ended.code == 3 and "schema 99 is newer" in ended.err
+
+
+def test_a_timed_run_has_columns_of_cost(call):
+    given = ("--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--limit", "1", "--timing")
+    call("run", *given, "--out", "timed")
+    rows = list(csv.DictReader(io.StringIO(call("table", "timed", "--csv").out)))
+    for row in rows:
+        assert float(row["encode s"]) > 0 and float(row["decode MP/s"]) > 0
