@@ -20,8 +20,9 @@ from rawbench_parametric.poly import per_bit
 _MIDDLE = 32768
 _PEAK = 65535.0
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
-_SEARCH_PIXELS = 1 << 21  # the rate is searched on bands of the image when it is larger
+_SEARCH_PIXELS = 1 << 19  # the rate is searched on bands of the image when it is larger
 _SEARCH_STEPS = 9
+_DECIBELS_PER_BPP = 2.0
 _BEST_DECIBELS = 110.0
 
 
@@ -229,11 +230,11 @@ def best_quality(planes: np.ndarray, room: float) -> tuple[float, bytes] | None:
     """
     low = decibels(planes, np.full_like(planes, _MIDDLE))
     high, low_bytes, high_bytes = math.inf, 0, 0
-    stride, best = 0.25, None
+    # The first guess is what bits buy at high rates, 6 dB for one of each channel; steps are half of it from there.
+    guess, best = max(0.5, _DECIBELS_PER_BPP * 8 * room / planes[..., 0].size), None
     for _ in range(_SEARCH_STEPS):
         if math.isinf(high):
-            stride *= 2
-            middle = low + stride
+            middle = low + (guess if low_bytes == 0 else max(0.5, guess / 2))
         else:
             part = (math.sqrt(room) - math.sqrt(low_bytes)) / (math.sqrt(high_bytes) - math.sqrt(low_bytes))
             middle = low + (high - low) * min(max(part, 0.15), 0.85)
