@@ -18,7 +18,7 @@ from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-RATE_POINTS = (0, 36, 73, 109, 146, 182, 219, 255)
+RATE_POINTS = (0, 48, 84, 109, 128, 150, 182, 219)
 
 
 class AnyCoder(Protocol):
