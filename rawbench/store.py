@@ -144,14 +144,23 @@ class Store:
             self._db.executemany(statement, values)
 
     def put_outcome(self, place: Mapping[str, Any], outcome: Outcome) -> None:
-        """Store a cell and its measurements in one transaction; it replaces what stood there."""
+        """Store a cell and its measurements in one transaction.
+
+        It replaces what stood at its place (method, rate point, dataset, image), also under another key: after a
+        change of code, weights or device, tables would else average old and new results.
+        """
         row = {**place, "cell": outcome.cell, "status": outcome.status, "message": outcome.message}
         row |= outcome.facts
         columns = ", ".join(row)
         marks = ", ".join("?" for _ in row)
         update = ", ".join(f"{column}=excluded.{column}" for column in row if column != "cell")
         statement = f"INSERT INTO cells ({columns}) VALUES ({marks}) ON CONFLICT (cell) DO UPDATE SET {update}"
+        place_columns = ("method", "rate_point_index", "dataset", "image")
         with self._one_line("write"), self._db:
+            self._db.execute(
+                f"DELETE FROM cells WHERE cell <> ? AND {' AND '.join(f'{c} = ?' for c in place_columns)}",
+                [outcome.cell, *(place[c] for c in place_columns)],
+            )
             self._db.execute(statement, [_plain(v) for v in row.values()])
             if outcome.status != "ok":
                 self._db.execute("DELETE FROM measurements WHERE cell = ?", [outcome.cell])

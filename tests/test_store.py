@@ -49,6 +49,16 @@ def test_a_new_measurement_keeps_the_facts(tmp_path):
         assert store.cells()[0]["encode_seconds"] == 1.5
 
 
+def test_a_new_key_replaces_the_old_one_at_its_place(tmp_path):
+    with Store.create(tmp_path) as store:
+        store.put_outcome(PLACE, outcome(1.0))
+        new = Outcome("c2", "ok", "", {"bpp": 0.5}, (Measurement("k2", "psnr", 1, 2.0, "dB"),))
+        store.put_outcome(PLACE, new)
+        store.put_outcome({**PLACE, "image": "other"}, Outcome("c3", "ok", "", {"bpp": 0.5}))
+        assert {row["cell"] for row in store.cells()} == {"c2", "c3"}
+        assert [row["value"] for row in store.rows() if row["metric"] == "psnr"] == [2.0]
+
+
 def test_reading_while_writing(tmp_path):
     with Store.create(tmp_path) as writer:
         writer.put_outcome(PLACE, outcome(1.0))
