@@ -9,9 +9,12 @@ import rawbench
 
 @rawbench.hookimpl
 def register_methods(register: Callable[..., None]) -> None:
-    """Register uniform."""
+    """Register uniform and sam."""
     register(
         "uniform",
         "rawbench_sampling.uniform:Uniform",
         summary="raw on a grid, a polynomial of the sRGB fitted to it, the rest interpolated",
+    )
+    register(
+        "sam", "rawbench_sampling.sam:Sam", summary="raw on a grid, radial basis functions over colour and position"
     )

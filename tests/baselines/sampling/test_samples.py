@@ -60,5 +60,5 @@ def test_any_bytes_are_samples_or_a_stream_error(payload):
 
 def test_too_long_payloads_are_refused():
     codes = torch.arange(60, dtype=torch.uint8).reshape(3, 20)
-    with pytest.raises(StreamError, match="longer"):
+    with pytest.raises(StreamError, match="more than"):
         coding.decode_samples(bytes(6) + b"\x01" * 10000, codes, IDENTITY)

@@ -1,0 +1,72 @@
+"""``sam``: raw on a grid, and radial basis functions over colour and position."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+import rawbench
+from rawbench.coefficients import read_polynomial
+from rawbench.fitting import fit_polynomial
+from rawbench_sampling.grid import STEPS, Grid
+from rawbench_sampling.rbf import interpolate
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+
+_POSITION = 0.3
+_PAPER_BITS = 48  # a sample: three values of 16 bits
+
+
+class Sam(rawbench.Codec):
+    """Punnappurath and Brown's spatially aware metadata, as far as it is known.
+
+    Payload: a polynomial of degree 1, which only serves to code the samples, and the samples.
+    """
+
+    name = "sam"
+    summary = "raw on a grid, radial basis functions over colour and position"
+    paper = (
+        "Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021. Published: raw samples "
+        "on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour and position "
+        "(as later papers describe it; no code is public). Our specification: centred grid; linear kernel and a "
+        "constant on gamma-coded sRGB in [0, 1] and the position over the longer side; a local system for each cell "
+        "of at least 16 x 16 pixels, of the 7 x 7 samples around it; stored samples pasted back; samples range "
+        "coded without loss."
+    )
+    capabilities = rawbench.Capabilities()
+
+    class Options(rawbench.Options):
+        """``accounting=paper`` also records ``bits_paper``, 48 bits a sample, beside the real bytes."""
+
+        accounting: Literal["bytes", "paper"] = "bytes"
+
+    @classmethod
+    def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
+        """Grid steps 64 to 4."""
+        return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(STEPS)]
+
+    def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
+        """Code the samples."""
+        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        with self.context.stage("analysis"):
+            codes = grid.take(srgb).reshape(3, -1)
+            samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+            fitted = fit_polynomial(codes, samples / PEAK, 1, 2.0 / codes.shape[1], 8)
+        if self.options.accounting == "paper":
+            self.context.record("bits_paper", _PAPER_BITS * codes.shape[1])
+        with self.context.stage("entropy"):
+            return fitted.to_bytes() + encode_samples(samples, codes, fitted.polynomial())
+
+    def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
+        """Decode the samples, interpolate them, paste them."""
+        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        codes = grid.take(srgb)
+        with self.context.stage("entropy"):
+            fitted, rest = read_polynomial(payload)
+            decoded = decode_samples(rest, codes.reshape(3, -1), fitted.polynomial())
+        with self.context.stage("synthesis"):
+            samples = (decoded.double() / PEAK).reshape(codes.shape)
+            out = interpolate(samples, srgb, grid, _POSITION)
+            grid.put(out, samples)
+            return out.clamp(0.0, 1.0).float()

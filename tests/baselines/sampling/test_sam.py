@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from rawbench_sampling.grid import STEPS, Grid
+from rawbench_sampling.rbf import interpolate
+from rawbench_sampling.sam import Sam
+
+from ..conftest import psnr
+
+
+@pytest.mark.parametrize("name", ["scene-a", "17x33", "7x12", "1x1", "black", "saturated", "unrelated-noise"])
+@pytest.mark.parametrize("step", [4, 64])
+def test_samples_come_back_exactly(codec, scenes, name, step):
+    raw, srgb = scenes[name]
+    decoded = codec(Sam, f"step={step}").decode(codec(Sam, f"step={step}").encode(raw, srgb), srgb)
+    grid = Grid(*raw.shape[1:], step)
+    assert decoded.shape == raw.shape and decoded.dtype == torch.float32
+    assert torch.allclose(grid.take(decoded), grid.take(raw), atol=1e-7)
+
+
+def test_bytes_and_psnr_grow_as_the_step_shrinks(codec, scenes):
+    raw, srgb = scenes["medium"]
+    sizes = [len(codec(Sam, point.name).encode(raw, srgb)) for point in Sam.rate_points(None)]
+    assert sizes == sorted(sizes) and len(set(sizes)) == len(STEPS)
+    values = {}
+    for step in (32, 4):
+        payload = codec(Sam, f"step={step}").encode(raw, srgb)
+        values[step] = psnr(raw, codec(Sam, f"step={step}").decode(payload, srgb))
+    assert 25 < values[32] < values[4]
+
+
+def test_the_paper_counts_48_bits_a_sample(codec, scenes):
+    raw, srgb = scenes["17x33"]
+    made = codec(Sam, "step=8", accounting="paper")
+    payload = made.encode(raw, srgb)
+    assert made.context.recorded == {"bits_paper": 48 * 3 * 5}
+    assert payload == codec(Sam, "step=8").encode(raw, srgb)
+
+
+def test_a_function_of_the_colour_is_interpolated():
+    generator = torch.Generator().manual_seed(0)
+    base = torch.randint(0, 200, (3, 8, 10), generator=generator).float()[None]
+    srgb = torch.nn.functional.interpolate(base, scale_factor=8, mode="bilinear")[0].to(torch.uint8)
+    raw = (srgb.double() / 255).flip(0) * 0.7 + 0.1
+    grid = Grid(64, 80, 8)
+    out = interpolate(grid.take(raw), srgb, grid, 0.3)
+    assert float((out - raw).abs().mean()) < 0.02
+
+
+def test_damaged_payloads(codec, scenes, check_damage):
+    raw, srgb = scenes["17x33"]
+    check_damage(codec(Sam, "step=6"), codec(Sam, "step=6").encode(raw, srgb), srgb)
