@@ -102,7 +102,6 @@ class SerialTask:
         for name, layer in networks.named_modules():
             if isinstance(layer, ExactConv2d):
                 layers[f"parameters_of.{name}"] = (layer.weight, layer.bias)
-        provenance = provenance | {"task": self.config.model_dump(mode="json")}
         write_serial_weights(path, self.config.weights, layers, provenance)
 
     def _bpp(

@@ -144,7 +144,7 @@ class LearnedTask:
         """Write the exact weights and integer tables that the codecs load."""
         from rawbench_learned.weights import write_weights
 
-        write_weights(path, self.model, provenance | {"task": self.config.model_dump(mode="json")})
+        write_weights(path, self.model, provenance)
 
     def _weighted(self, result: Mapping[str, Tensor], quality: Tensor) -> Tensor:
         # The error counts in units of the base's own: an image whose base is ten times better weighs as much as the
