@@ -18,7 +18,7 @@ from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-RATE_POINTS = (28, 60, 90, 115, 135, 150, 167, 185)
+RATE_POINTS = (28, 75, 95, 115, 132, 148, 165, 185)
 """Quality bytes: on 8-bit renditions from about 0.002 to about 1 bpp. Above, up to 6 bpp, on request."""
 
 
