@@ -11,9 +11,10 @@ from torch import Tensor
 
 from rawbench.polynomial import chunks, clip_class
 from rawbench_sampling.grid import Grid
+from rawbench_sampling.rbf import interpolate_at
 
 _REACH = 2  # samples to each side of the nearest one
-_TRIAL_PIXELS = 4096
+_TRIAL_PIXELS = 8192
 _WORTH = 0.01  # part of the squared error that a kernel has to take away
 
 
@@ -32,8 +33,19 @@ class Kernel:
     damping: float
 
 
+@dataclass(frozen=True)
+class Radial:
+    """Radial basis functions instead of a mean (``rawbench_sampling.rbf``).
+
+    Attributes:
+        position: weight of the position against colours in [0, 1].
+    """
+
+    position: float
+
+
 # By index, as the payload has it; the first leaves the prediction as it is.
-KERNELS = (
+KERNELS: tuple[Kernel | Radial, ...] = (
     Kernel(0.0, 0.0, 1e9),
     *(
         Kernel(position, colour, damping)
@@ -41,13 +53,17 @@ KERNELS = (
             (0.2, 0.6, 2.0), (0.0, 1 / 4096, 1 / 512, 1 / 64), (0.003, 0.1, 1.0)
         )
     ),
+    Radial(0.3),
+    Radial(3.0),
 )
 
 
-def spread(values: Tensor, codes: Tensor, srgb: Tensor, grid: Grid, kernels: tuple[Kernel, Kernel]) -> Tensor:
-    """Weighted means of sample values around each pixel.
+def spread(
+    values: Tensor, codes: Tensor, srgb: Tensor, grid: Grid, kernels: tuple[Kernel | Radial, Kernel | Radial]
+) -> Tensor:
+    """Spread sample values to each pixel: weighted means of those around it, or radial basis functions.
 
-    Samples whose clipped channels are not the pixel's own do not count.
+    In means, samples whose clipped channels are not the pixel's own do not count.
 
     Args:
         values: float64 (3, rows, columns), at the samples.
@@ -65,8 +81,24 @@ def spread(values: Tensor, codes: Tensor, srgb: Tensor, grid: Grid, kernels: tup
     for wanted, kernel in zip((False, True), kernels, strict=True):
         rows = torch.nonzero(clipped == wanted).squeeze(1)
         for part in chunks(len(rows), 1 << 16) if kernel != KERNELS[0] else ():
-            out[:, rows[part]] = _means(values, codes, pixels[:, rows[part]], rows[part], grid, (kernel,))[0]
+            here = rows[part]
+            out[:, here] = _estimates(values, codes, pixels[:, here], here, grid, (kernel,))[0]
     return out.reshape(srgb.shape)
+
+
+def _estimates(
+    values: Tensor, codes: Tensor, pixels: Tensor, position: Tensor, grid: Grid, kernels: Sequence[Kernel | Radial]
+) -> list[Tensor]:
+    """What each of some kernels makes of the values, float32 (3, N); arguments as of ``_means``."""
+    means = iter(
+        _means(values, codes, pixels, position, grid, [kernel for kernel in kernels if isinstance(kernel, Kernel)])
+    )
+    return [
+        next(means)
+        if isinstance(kernel, Kernel)
+        else interpolate_at(values, codes, pixels, position, grid, kernel.position).float()
+        for kernel in kernels
+    ]
 
 
 def _means(
@@ -115,8 +147,9 @@ def choose_kernels(
         if not len(candidates):
             chosen.append(0)
             continue
-        picks = candidates[torch.randint(len(candidates), (_TRIAL_PIXELS,), generator=generator)].to(srgb.device)
-        means = _means(values, codes, srgb.reshape(3, -1)[:, picks], picks, grid, KERNELS)
+        order = torch.randperm(len(candidates), generator=generator)[:_TRIAL_PIXELS]
+        picks = candidates[order].to(srgb.device)
+        means = _estimates(values, codes, srgb.reshape(3, -1)[:, picks], picks, grid, KERNELS)
         truth = target.reshape(3, -1)[:, picks]
         errors = [float(((mean - truth) ** 2).sum()) for mean in means]
         best = errors.index(min(errors))

@@ -14,14 +14,14 @@ _BATCH = 2048
 _SMOOTHING = 1e-4
 
 
-def interpolate(samples: Tensor, srgb: Tensor, grid: Grid, position: float) -> Tensor:
-    """Interpolate raw samples over sRGB colour and position with the linear kernel and a constant.
+def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Tensor:
+    """Interpolate values of the samples over sRGB colour and position with the linear kernel and a constant.
 
     Pixels belong to cells of the grid, at least 16 x 16 large. For each cell, the system of its neighbourhood (a
     window of 7 x 7 samples, moved inside the image) is solved once and serves all its pixels.
 
     Args:
-        samples: float64 (3, rows, columns), raw.
+        values: float64 (3, rows, columns), at the samples.
         srgb: uint8 (3, H, W).
         grid: where the samples are.
         position: weight of the position, relative to the longer side, against colours in [0, 1].
@@ -29,29 +29,49 @@ def interpolate(samples: Tensor, srgb: Tensor, grid: Grid, position: float) -> T
     Returns:
         float64 (3, H, W), not clipped.
     """
+    pixels = srgb.reshape(3, -1)
+    everything = torch.arange(pixels.shape[1], device=srgb.device)
+    return interpolate_at(values, grid.take(srgb), pixels, everything, grid, position).reshape(srgb.shape)
+
+
+def interpolate_at(
+    values: Tensor, codes: Tensor, pixels: Tensor, places: Tensor, grid: Grid, position: float
+) -> Tensor:
+    """``interpolate`` at some pixels only.
+
+    Args:
+        values: float64 (3, rows, columns) and codes: uint8 (3, rows, columns), sRGB, at the samples.
+        pixels: uint8 (3, N), sRGB of the pixels, and places: int64 (N,), their row-major positions.
+        grid: where the samples are.
+        position: as in ``interpolate``.
+
+    Returns:
+        float64 (3, N).
+    """
     group = -(-_LEAST_CELL // grid.step)  # samples a side of a cell
-    members = _neighbourhoods(grid, group, srgb.device)
-    rows, columns = (grid.first_row, grid.rows), (grid.first_column, grid.columns)
+    row, column = grid.nearest(pixels.device)
+    owner = ((row // group)[:, None] * -(-grid.columns // group) + (column // group)[None]).reshape(-1)[places]
+    used, owner = torch.unique(owner, return_inverse=True)
+    members = _neighbourhoods(grid, group, pixels.device)[used]
     sample_y, sample_x = torch.meshgrid(
-        *(first + grid.step * torch.arange(count, device=srgb.device) for first, count in (rows, columns)),
+        *(
+            first + grid.step * torch.arange(count, device=pixels.device)
+            for first, count in ((grid.first_row, grid.rows), (grid.first_column, grid.columns))
+        ),
         indexing="ij",
     )
-    centres = _features(grid.take(srgb).reshape(3, -1), sample_y.reshape(-1), sample_x.reshape(-1), grid, position)
-    weights = torch.cat(
-        [_solve(centres, samples.reshape(3, -1).T, members[part]) for part in chunks(len(members), _BATCH)]
-    )
-    row, column = grid.nearest(srgb.device)
-    owner = ((row // group)[:, None] * -(-grid.columns // group) + (column // group)[None]).reshape(-1)
-    pixels = srgb.reshape(3, -1)
-    out = torch.empty(pixels.shape, dtype=torch.float64, device=srgb.device)
-    everything = torch.arange(pixels.shape[1], device=srgb.device)
+    centres = _features(codes.reshape(3, -1), sample_y.reshape(-1), sample_x.reshape(-1), grid, position)
+    right = values.reshape(3, -1).T.double()
+    weights = [_solve(centres, right, members[part]) for part in chunks(len(members), _BATCH)]
+    solved = torch.cat(weights) if weights else torch.zeros(0, 1, 3, dtype=torch.float64, device=pixels.device)
+    out = torch.empty(pixels.shape, dtype=torch.float64, device=pixels.device)
     for part in chunks(pixels.shape[1], 1 << 14):
-        here, own = everything[part], owner[part]
+        here, own = places[part], owner[part]
         points = _features(pixels[:, part], here // grid.width, here % grid.width, grid, position)
         kernel = -_distances(points[:, None], centres[members[own]]).squeeze(1)
-        tail = torch.ones(len(here), 1, dtype=torch.float64, device=srgb.device)
-        out[:, part] = torch.einsum("nk,nkc->cn", torch.cat([kernel, tail], 1), weights[own])
-    return out.reshape(srgb.shape)
+        tail = torch.ones(len(here), 1, dtype=torch.float64, device=pixels.device)
+        out[:, part] = torch.einsum("nk,nkc->cn", torch.cat([kernel, tail], 1), solved[own])
+    return out
 
 
 def _neighbourhoods(grid: Grid, group: int, device: torch.device) -> Tensor:

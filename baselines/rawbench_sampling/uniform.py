@@ -33,7 +33,8 @@ class Uniform(rawbench.Codec):
         "Reconstruction', WACV 2021; one sample in 8 x 8 pixels at 48 bits). Our specification: samples on a centred "
         "grid, range coded given the sRGB's quantisation intervals; a polynomial of the linearised sRGB fitted to "
         "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a "
-        "joint bilateral kernel over colour and position, chosen by the encoder; stored samples pasted back."
+        "joint bilateral kernel or by radial basis functions over colour and position, as the encoder chooses, apart "
+        "for clipped pixels; stored samples pasted back."
     )
     capabilities = rawbench.Capabilities()
 
