@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -181,11 +184,17 @@ def test_a_folder_that_cannot_be_written(call, tmp_path):
 
 
 def test_a_full_disk_is_a_row_and_leaves_no_half_file(call, tmp_path, monkeypatch):
-    def full(self, data):
-        self.open("wb").write(data[: len(data) // 2])
-        raise OSError(28, os.strerror(28), str(self))
+    class FullDisk(io.FileIO):
+        def write(self, data):
+            super().write(bytes(data)[: len(data) // 2])
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), self.name)
 
-    monkeypatch.setattr(Path, "write_bytes", full)
+    plain_open = Path.open
+
+    def open_on_full_disk(self, mode="r", *rest, **named):
+        return FullDisk(str(self), "w") if self.suffix == ".tmp" else plain_open(self, mode, *rest, **named)
+
+    monkeypatch.setattr(Path, "open", open_on_full_disk)
     ended = call(*RUN, "--methods", "mean", "--limit", "1", "--out", "run")
     assert ended.code == 4
     assert "No space left on device" in ended.err
@@ -194,7 +203,11 @@ def test_a_full_disk_is_a_row_and_leaves_no_half_file(call, tmp_path, monkeypatc
 
 def start(tiny_plugin: str, folder: Path, *arguments: str) -> subprocess.Popen:
     command = [sys.executable, "-m", "rawbench", "--plugin", tiny_plugin, *RUN, "--methods", "mean", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # A shell starts background jobs with SIGINT ignored, and children inherit that: here Ctrl-C must arrive.
+    listen = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    return subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=listen
+    )
 
 
 def wait_for_cells(database: Path, count: int) -> None:
