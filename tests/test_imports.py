@@ -23,6 +23,7 @@ PUBLIC_MODULES = {
     "rawbench.rd",
     "rawbench.testing",
     "rawbench.training",
+    "rawbench.values",
 }
 HEAVY = {"torch", "numpy", "pandas", "compressai", "rawpy", "imagecodecs", "scipy", "skimage"}
 
