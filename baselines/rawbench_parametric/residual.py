@@ -230,11 +230,12 @@ def best_quality(planes: np.ndarray, room: float) -> tuple[float, bytes] | None:
     """
     low = decibels(planes, np.full_like(planes, _MIDDLE))
     high, low_bytes, high_bytes = math.inf, 0, 0
-    # The first guess is what bits buy at high rates, 6 dB for one of each channel; steps are half of it from there.
-    guess, best = max(0.5, _DECIBELS_PER_BPP * 8 * room / planes[..., 0].size), None
+    # The first guess is what bits buy at high rates, 6 dB for one of each channel. They may buy far more where the
+    # residual is concentrated in a few places: steps double.
+    stride, best = max(0.5, _DECIBELS_PER_BPP * 8 * room / planes[..., 0].size), None
     for _ in range(_SEARCH_STEPS):
         if math.isinf(high):
-            middle = low + (guess if low_bytes == 0 else max(0.5, guess / 2))
+            middle, stride = low + stride, 2 * stride
         else:
             part = (math.sqrt(room) - math.sqrt(low_bytes)) / (math.sqrt(high_bytes) - math.sqrt(low_bytes))
             middle = low + (high - low) * min(max(part, 0.15), 0.85)
