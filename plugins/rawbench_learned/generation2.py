@@ -38,7 +38,8 @@ from rawbench_learned.tiles import tiles
 SIZES = {"small": (24, 8), "reference": (64, 8)}
 """Width N and latent channels C; the reference is the authors' released configuration."""
 STEPS = 4
-SEED = 2306
+SEED = 2308
+"""Of the seeds around the paper's number, one whose order networks give every step some pixels."""
 HALO = 112
 # 2**(0/4) ... 2**(3/4), as float32 on every machine.
 _FRACTIONS = (1.0, 1.1892070770263672, 1.4142135381698608, 1.6817928552627563)
