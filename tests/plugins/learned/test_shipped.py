@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 
 import pytest
-
 from rawbench_learned.codec import RATE_POINTS, WEIGHTS, Learned, LearnedAutoregressive
 from rawbench_learned.coding import LAMBDAS
 from rawbench_learned.weights import read_weights
