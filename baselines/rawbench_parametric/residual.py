@@ -24,6 +24,8 @@ _SEARCH_PIXELS = 1 << 19  # the rate is searched on bands of the image when it i
 _SEARCH_STEPS = 9
 _DECIBELS_PER_BPP = 2.0
 _BEST_DECIBELS = 110.0
+_OVERSHOOT = 0.5  # decibels that OpenJPEG may reach above the PSNR that it is asked for
+_TOLERANCE = 0.25  # decibels that a sound codestream may miss its PSNR by
 
 
 @dataclass(frozen=True)
@@ -228,7 +230,8 @@ def best_quality(planes: np.ndarray, room: float) -> tuple[float, bytes] | None:
 
     The PSNR grows until the bytes do not fit; then it is interpolated on the square root of the bytes.
     """
-    low = decibels(planes, np.full_like(planes, _MIDDLE))
+    nothing = decibels(planes, np.full_like(planes, _MIDDLE))
+    low = nothing - _OVERSHOOT
     high, low_bytes, high_bytes = math.inf, 0, 0
     # The first guess is what bits buy at high rates, 6 dB for one of each channel. They may buy far more where the
     # residual is concentrated in a few places: steps double.
@@ -244,7 +247,7 @@ def best_quality(planes: np.ndarray, room: float) -> tuple[float, bytes] | None:
             high, high_bytes = middle, len(body)
             continue
         low, low_bytes = middle, len(body)
-        if not sound(planes, body, middle):
+        if not sound(planes, body, max(middle, nothing + _TOLERANCE)):
             continue
         best = middle, body
         if len(body) > 0.97 * room or middle > _BEST_DECIBELS:
@@ -259,7 +262,7 @@ def sound(planes: np.ndarray, body: bytes, quality: float) -> bool:
     that is cut there decodes to garbage, which costs decibels. Then another PSNR has to be asked for.
     """
     decoded = jpeg2000.decode(body, *planes.shape[:2], exact=False)
-    return decibels(planes, decoded) > min(quality, 90.0) - 0.25
+    return decibels(planes, decoded) > min(quality, 90.0) - _TOLERANCE
 
 
 def decibels(planes: np.ndarray, decoded: np.ndarray) -> float:
