@@ -108,24 +108,30 @@ def join_rows(
     values: dict[Hashable, dict[str, float | None]] = defaultdict(dict)
     for m in measurements:
         values[m["dataset"], m["image"], m["method"], m["rate_point"]][m["metric"]] = m["value"]
-    rows = []
-    for cell in cells:
-        image = known[cell["dataset"], cell["image"]]
-        rows.append(
-            Row(
-                dataset=cell["dataset"],
-                camera=image["camera"],
-                rendition=image["rendition"],
-                method=cell["method"],
-                rate_point=cell["rate_point"],
-                rate_order=cell["rate_order"],
-                image=cell["image"],
-                status=cell["status"],
-                simulated=bool(image["simulated"]),
-                values=values[cell["dataset"], cell["image"], cell["method"], cell["rate_point"]],
-            )
+    return [
+        make_row(
+            cell,
+            known[cell["dataset"], cell["image"]],
+            values[cell["dataset"], cell["image"], cell["method"], cell["rate_point"]],
         )
-    return rows
+        for cell in cells
+    ]
+
+
+def make_row(cell: Mapping[str, Any], image: Mapping[str, Any], values: Mapping[str, float | None]) -> Row:
+    """A row from a cell and its image, by the names that stores and committed runs give to both."""
+    return Row(
+        dataset=cell["dataset"],
+        camera=image["camera"],
+        rendition=image["rendition"],
+        method=cell["method"],
+        rate_point=cell["rate_point"],
+        rate_order=cell["rate_order"],
+        image=cell["image"],
+        status=cell.get("status", "ok"),
+        simulated=bool(image["simulated"]),
+        values=values,
+    )
 
 
 def average(values: Iterable[float | None], rule: Rule = "mean") -> Mean:

@@ -11,16 +11,21 @@ from typing import Any
 from rawbench.errors import RawbenchError
 
 
-def write_atomically(path: Path, data: bytes) -> None:
+def write_atomically(path: Path, data: bytes | memoryview, durable: bool = False) -> None:
     """Write a file through a temporary one beside it, so that no half-written file stays.
+
+    Args:
+        path: file to write; an older one is replaced when the new one is complete.
+        data: all of it.
+        durable: on the disk before it replaces the old one: also a machine that loses power keeps one of the two.
 
     Raises:
         RawbenchError: names the file and the cause (disk full, no permission, no such folder).
     """
-    write_parts(path, (data,))
+    write_parts(path, (data,), durable)
 
 
-def write_parts(path: Path, parts: Iterable[Any]) -> None:
+def write_parts(path: Path, parts: Iterable[Any], durable: bool = False) -> None:
     """Write a file as :func:`write_atomically` does, from parts (bytes, arrays) that are made one after the other.
 
     Raises:
@@ -31,11 +36,15 @@ def write_parts(path: Path, parts: Iterable[Any]) -> None:
         with temporary.open("wb") as file:
             for part in parts:
                 file.write(part)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.replace(temporary, path)
     except OSError as error:
+        raise RawbenchError(f"cannot write {path}: {error.strerror or error}") from None
+    finally:
         with suppress(OSError):
             temporary.unlink()
-        raise RawbenchError(f"cannot write {path}: {error.strerror or error}") from None
 
 
 def read_bytes(path: Path) -> bytes:

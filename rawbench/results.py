@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rawbench.aggregate import Group, Row, Rule, group_by_camera, join_rows
+from rawbench.aggregate import Group, Row, Rule, group_by_camera, join_rows, make_row
 from rawbench.errors import NotComparable, UsageError
 from rawbench.files import write_atomically
 from rawbench.store import DATABASE, Store
@@ -271,15 +271,4 @@ def _parse(document: Mapping[str, Any], name: str) -> Results:
 
 def _row(cell: Mapping[str, Any], image: Mapping[str, Any]) -> Row:
     values = {k: None if v is None else float(v) for k, v in cell.items() if k not in _PLACE}
-    return Row(
-        dataset=cell["dataset"],
-        camera=image["camera"],
-        rendition=image["rendition"],
-        method=cell["method"],
-        rate_point=cell["rate_point"],
-        rate_order=cell["rate_order"],
-        image=cell["image"],
-        status=cell.get("status", "ok"),
-        simulated=bool(image["simulated"]),
-        values=values,
-    )
+    return make_row(cell, image, values)

@@ -20,6 +20,7 @@ from typing import Any
 import torch
 
 from rawbench.codec import Codec, Context
+from rawbench.device import synchroniser
 from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError
 from rawbench.files import write_atomically
 from rawbench.metric import Metric
@@ -261,16 +262,12 @@ def check_decoded(decoded: Any, reference: torch.Tensor) -> None:
 
 
 def _timed(device: str, call: Any) -> tuple[Any, float]:
-    _synchronise(device)
+    synchronise = synchroniser(device)
+    synchronise()
     started = time.perf_counter()
     result = call()
-    _synchronise(device)
+    synchronise()
     return result, time.perf_counter() - started
-
-
-def _synchronise(device: str) -> None:
-    if device != "cpu":
-        getattr(torch, device).synchronize()
 
 
 def _digest_of(path: Path) -> str | None:

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any, TypeVar
 
 import torch
 
 from rawbench.codec import Codec, Context
+from rawbench.device import synchroniser
 from rawbench.environment import describe_environment
 from rawbench.plan import Cell, Plan, digest_json
 from rawbench.plugins import Catalogue
@@ -45,13 +47,6 @@ class Effort:
     repeats: int = REPEATS
     least: int = LEAST_REPEATS
     seconds: float = SECONDS
-
-
-def synchroniser(device: str) -> Callable[[], None]:
-    """What waits until a device has done all that it was given."""
-    if device == "cpu":
-        return lambda: None
-    return getattr(torch, device).synchronize
 
 
 def repeat(call: Callable[[], object], synchronise: Callable[[], None], effort: Effort | None = None) -> list[float]:
@@ -189,13 +184,6 @@ def _peak_memory(what: str, device: str, rows: list[Row]) -> Iterator[None]:
     if device != "cpu":
         peak = getattr(torch, device).max_memory_allocated()
         rows.append((f"{what}/peak_device_memory", 0, float(peak), "byte"))
-
-
-def median(values: list[float]) -> float:
-    """The middle value, or the mean of the middle two."""
-    ordered = sorted(values)
-    middle = len(ordered) // 2
-    return ordered[middle] if len(ordered) % 2 else (ordered[middle - 1] + ordered[middle]) / 2
 
 
 def _line(cell: Cell, rows: list[Row]) -> str:

@@ -31,7 +31,7 @@ Examples:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tuple[str, ...], device: str) -> None:
     """Rebuild a raw image from a stream and the sRGB, and nothing else."""
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.files import read_bytes
     from rawbench.pictures import check_output, read_srgb, srgb_tensor, write_raw
     from rawbench.runner import decode_stream

@@ -45,7 +45,7 @@ def encode(
     codec = catalogue_of().methods.load(name)
     options = build_options(codec.Options, given, f"method {name}")
     point = choose_point(codec, options, rate_point)
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.files import write_atomically
     from rawbench.pictures import check_folder, read_pair
     from rawbench.rate import bits_per_pixel

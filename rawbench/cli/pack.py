@@ -56,7 +56,7 @@ def pack(
         raise UsageError(f"{output}: the output is a .jpg")
 
     from rawbench.cli.progress import make_steps
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.files import write_atomically
     from rawbench.pack import pack_photo, pack_within, read_photo
     from rawbench.pictures import check_folder

@@ -78,7 +78,7 @@ def update(file: Path, jobs: int) -> None:
 def _measure(config: Any, jobs: int) -> Any:
     from rawbench.cli.progress import make_progress
     from rawbench.cli.regress import run_folder
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.driver import run_plan
     from rawbench.errors import RawbenchError
     from rawbench.plan import make_plan

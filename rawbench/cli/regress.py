@@ -65,7 +65,7 @@ def regress(
 def _judge(wanted: Any, subset: Any, run: Path | None, out: Path | None, jobs: int) -> list[Any]:
     from rawbench import regress as gate
     from rawbench.cli.progress import make_progress
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.results import read_results
 
     if run is not None:

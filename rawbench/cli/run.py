@@ -58,6 +58,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         from rawbench.plugins import load_plugins
 
         catalogue = load_plugins((*catalogue.extra, *settings.plugins))
+    from rawbench.device import resolve_device
     from rawbench.driver import default_folder, run_plan
     from rawbench.plan import make_plan
 
@@ -87,23 +88,6 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     with Store.open(folder) as store:
         print_table(store, summarise(store), shown_metrics(store, settings.metrics))
     _finish(plan, summary)
-
-
-def resolve_device(device: str) -> str:
-    """``auto`` -> ``cuda`` where torch can use it, else ``cpu``.
-
-    Raises:
-        UsageError: cuda is asked for and not there.
-    """
-    import torch
-
-    from rawbench.errors import UsageError
-
-    if device == "auto":
-        return "cuda" if torch.cuda.is_available() else "cpu"
-    if device == "cuda" and not torch.cuda.is_available():
-        raise UsageError("--device cuda: this machine has no CUDA device that torch can use")
-    return device
 
 
 def _print_plan(plan: Any, folder: Path, device: str) -> None:

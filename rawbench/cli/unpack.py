@@ -27,7 +27,7 @@ def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str,
     """Rebuild the raw of a packed JPEG, as a DNG that raw converters open."""
     from rawbench.cli.decode import decoder_resources, method_of_stream, naming
     from rawbench.cli.progress import make_steps
-    from rawbench.cli.run import resolve_device
+    from rawbench.device import resolve_device
     from rawbench.files import read_bytes
     from rawbench.pack import check_unpacked_output, read_contents, unpack_photo, write_unpacked
 

@@ -6,13 +6,11 @@ import hashlib
 from abc import abstractmethod
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from pydantic import field_validator
-
-from rawbench import options
 from rawbench.dataset import Dataset
-from rawbench.errors import SampleError, UsageError
+from rawbench.datasets.rendered import RenditionOptions
+from rawbench.errors import SampleError
 from rawbench.names import suggest
 from rawbench.types import Problem, Sample, SampleInfo
 
@@ -29,21 +27,8 @@ class CameraFilesDataset(Dataset):
     ``camera`` (an in-camera-like rendition, see ``rawbench.camera.develop``). All images are test images.
     """
 
-    class Options(options.Options):
+    class Options(RenditionOptions):
         """Options of a dataset of camera files."""
-
-        rendition: str = "png"
-        raw_space: Literal["camera", "xyz"] = "camera"
-
-        @field_validator("rendition")
-        @classmethod
-        def _known(cls, value: str) -> str:
-            from rawbench.camera.renditions import parse_rendition
-
-            try:
-                return parse_rendition(value).name
-            except UsageError as error:
-                raise ValueError(str(error)) from None
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

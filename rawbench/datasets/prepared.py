@@ -8,15 +8,15 @@ from abc import abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from rawbench import options
 from rawbench.dataset import Dataset
 from rawbench.datasets import manifest
 from rawbench.datasets.folder import CAMERA_SUFFIXES
 from rawbench.datasets.manifest import Entry, LeftOut, Manifest
+from rawbench.datasets.rendered import RenditionOptions
 from rawbench.errors import SampleError, UsageError
 from rawbench.names import suggest
 from rawbench.types import Problem, Sample, SampleInfo
@@ -59,23 +59,11 @@ class PreparedDataset(Dataset):
     published_splits: ClassVar[str] = ""
     white: ClassVar[int] = 65535
 
-    class Options(options.Options):
+    class Options(RenditionOptions):
         """Options of a prepared dataset."""
 
         root: Path | None = Field(default=None, description="of the manifest; else $RAWBENCH_DATA/NAME")
-        rendition: str = Field(default="png", description="png, jpeg10 ... jpeg100[-444], given, camera")
-        raw_space: Literal["camera", "xyz"] = "camera"
         camera: str = Field(default="", description="only images whose camera's name holds this")
-
-        @field_validator("rendition")
-        @classmethod
-        def _known(cls, value: str) -> str:
-            from rawbench.camera.renditions import parse_rendition
-
-            try:
-                return parse_rendition(value).name
-            except UsageError as error:
-                raise ValueError(str(error)) from None
 
     def __init__(self, options: Any) -> None:
         super().__init__(options)

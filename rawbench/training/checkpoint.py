@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import io
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from rawbench.errors import UsageError
-
-
-def write_atomically(path: Path, content: bytes | memoryview) -> None:
-    """Write a file under another name, flush it to disk, and move it into place."""
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(partial, path)
+from rawbench.files import write_atomically
 
 
 def write_json(path: Path, value: Any) -> None:
     """Write a value as JSON, atomically."""
-    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode())
+    write_atomically(path, (json.dumps(value, indent=2) + "\n").encode(), durable=True)
 
 
 def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
@@ -33,7 +23,7 @@ def save_checkpoint(path: Path, state: Mapping[str, Any]) -> None:
 
     file = io.BytesIO()
     torch.save(dict(state), file)
-    write_atomically(path, file.getbuffer())
+    write_atomically(path, file.getbuffer(), durable=True)
 
 
 def load_checkpoint(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rawbench.training.checkpoint import write_atomically
+from rawbench.files import write_atomically
 
 LOG = "training_log.csv"
 
@@ -36,7 +36,7 @@ class CsvLog:
         writer = csv.DictWriter(text, columns, lineterminator="\n")
         writer.writeheader()
         writer.writerows(self.rows)
-        write_atomically(self.path, text.getvalue().encode())
+        write_atomically(self.path, text.getvalue().encode(), durable=True)
 
 
 class Recorder:

@@ -4,7 +4,8 @@ import pytest
 import torch
 
 from rawbench.errors import UsageError
-from rawbench.training.checkpoint import load_checkpoint, save_checkpoint, write_atomically, write_json
+from rawbench.files import write_atomically
+from rawbench.training.checkpoint import load_checkpoint, save_checkpoint, write_json
 
 
 def test_tensors_and_plain_values_come_back(tmp_path):
