@@ -114,6 +114,11 @@ class Codec(abc.ABC):
         """``parameters``, ``encode_kmac_per_pixel`` and ``decode_kmac_per_pixel``, where they are known."""
         return {}
 
+    @classmethod
+    def capabilities_of(cls, options: Any) -> Capabilities:
+        """The capabilities with these options; overridden by methods whose options change them."""
+        return cls.capabilities
+
     def setup(self, context: Context) -> None:
         """Load weights and build tables. Called once, before the first encode or decode; never timed."""
         self.context = context
@@ -144,6 +149,19 @@ class Codec(abc.ABC):
         Raises:
             StreamError: the payload is malformed.
         """
+
+    def render(self, raw: Tensor) -> Tensor:
+        """Render the sRGB; only for methods whose capabilities say ``renders_its_own_srgb``.
+
+        The harness puts the pixels into a JPEG of quality 90, and ``encode`` and ``decode`` get what comes out of it.
+
+        Args:
+            raw: float32 (3, H, W) in [0, 1], on ``context.device``.
+
+        Returns:
+            uint8 (3, H, W).
+        """
+        raise NotImplementedError(f"{self.name} renders no sRGB of its own")
 
     def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
         """Optional maps (H', W') for the report: bits per latent pixel, order masks, sample positions."""

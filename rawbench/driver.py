@@ -196,9 +196,10 @@ def _method_row(spec: Any, catalogue: Catalogue) -> dict[str, Any]:
     from dataclasses import asdict
 
     codec = catalogue.methods.load(spec.name)
+    options = codec.Options.model_validate(dict(spec.options))
     complexity: Mapping[str, float] = {}
     with suppress(Exception):
-        complexity = codec.complexity(codec.Options.model_validate(dict(spec.options)))
+        complexity = codec.complexity(options)
     return {
         "method": spec.label,
         "name": spec.name,
@@ -206,7 +207,7 @@ def _method_row(spec: Any, catalogue: Catalogue) -> dict[str, Any]:
         "format_version": spec.format_version,
         "code_digest": spec.code_digest,
         "identity": spec.identity,
-        "capabilities": asdict(codec.capabilities),
+        "capabilities": asdict(codec.capabilities_of(options)),
         "complexity": complexity,
     }
 

@@ -26,6 +26,7 @@ from rawbench.camera.renditions import jpeg_bytes, parse_rendition
 from rawbench.codec import Codec
 from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.files import read_bytes
+from rawbench.own_rendition import refuse_own_rendition
 from rawbench.pictures import check_folder, raw_tensor, srgb_tensor, write_raw
 from rawbench.runner import check_sample, decode_stream, encode_stream
 from rawbench.stream import Header, read_stream, read_varint, write_stream, write_varint
@@ -128,6 +129,7 @@ def pack_photo(photo: Photo, codec: type[Codec], options: Any, point: RatePoint,
     Raises:
         RawbenchError: whatever the method has to say against the picture.
     """
+    refuse_own_rendition(codec, options)
     placed = Sample(photo.sample.info, photo.sample.raw.to(device), photo.sample.srgb.to(device))
     stream, _, _ = encode_stream(codec, options, point, placed, device, seed)
     blob = write_varint(len(photo.facts)) + photo.facts + stream

@@ -24,6 +24,7 @@ from rawbench.device import synchroniser
 from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError
 from rawbench.files import write_atomically
 from rawbench.metric import Metric
+from rawbench.own_rendition import carrier_path, on_carrier, rendered, sample_of_stream
 from rawbench.plan import Cell, decode_key, metric_key, open_dataset
 from rawbench.plugins import Catalogue, load_plugins
 from rawbench.rate import bits_per_padded_pixel, bits_per_pixel
@@ -110,6 +111,7 @@ def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
     method_seconds = 0.0
     if job.known_stream is None or _digest_of(path) != job.known_stream:
         facts, method_seconds = encode_to_file(codec_class, cell, sample, path)
+    sample = sample_of_stream(sample, path)
     stream = path.read_bytes()
     decoded, decode_seconds, setup_seconds = decode_stream(
         codec_class, cell.method.resources, stream, sample.srgb, cell.device
@@ -133,12 +135,24 @@ def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
 def encode_to_file(codec_class: type[Codec], cell: Cell, sample: Sample, path: Path) -> tuple[dict[str, Any], float]:
     """Encode a sample and write the stream; returns the facts of it and the seconds that the method took.
 
+    A method that renders its own sRGB does that first, and its JPEG is written beside the stream.
+
     Raises:
         PluginError: encode returned no bytes.
         RawbenchError: the disk is full or not writable.
     """
     options = codec_class.Options.model_validate(dict(cell.method.options))
+    render_seconds, carrier = 0.0, None
+    if codec_class.capabilities_of(options).renders_its_own_srgb:
+        codec = codec_class(options, cell.rate_point)
+        codec.setup(Context(cell.device, cell.seed))
+        carrier, render_seconds = _timed(cell.device, lambda: rendered(codec, sample.raw))
+        sample = on_carrier(sample, carrier)
     stream, facts, setup_seconds = encode_stream(codec_class, options, cell.rate_point, sample, cell.device, cell.seed)
+    if carrier is not None:
+        facts["encode_seconds"] += render_seconds
+        facts["recorded"]["carrier_bytes"] = float(len(carrier))
+        write_atomically(carrier_path(path), carrier)
     write_atomically(path, stream)
     return facts, facts["encode_seconds"] + setup_seconds
 

@@ -22,6 +22,7 @@ import torch
 from rawbench.codec import Codec, Context
 from rawbench.device import synchroniser
 from rawbench.environment import describe_environment
+from rawbench.own_rendition import sample_of_stream
 from rawbench.plan import Cell, Plan, digest_json
 from rawbench.plugins import Catalogue
 from rawbench.runner import Bench, point_of
@@ -104,8 +105,8 @@ def time_run(plan: Plan, catalogue: Catalogue, folder: Path, device: str, tell: 
         known = store.finished()
         for cell in _chosen(plan, known):
             codec_class = catalogue.methods.load(cell.method.name)
-            stream = (folder / "streams" / f"{cell.key}.rbs").read_bytes()
-            rows = time_cell(codec_class, cell, bench.load(cell), stream)
+            path = folder / "streams" / f"{cell.key}.rbs"
+            rows = time_cell(codec_class, cell, sample_of_stream(bench.load(cell), path), path.read_bytes())
             store.put_timings(cell.key, digest, rows)
             tell(_line(cell, rows))
 
@@ -134,7 +135,14 @@ def time_cell(
     options = codec_class.Options.model_validate(dict(cell.method.options))
     decoder_options = codec_class.Options.model_validate(dict(cell.method.resources))
     decoder_point = point_of(codec_class, decoder_options, header.rate_point)
-    encoder = (lambda: codec_class(options, cell.rate_point), lambda codec: codec.encode(sample.raw, sample.srgb))
+    own = codec_class.capabilities_of(options).renders_its_own_srgb
+
+    def encode(codec: Codec) -> bytes:
+        if own:  # its encoder's work is the rendition
+            codec.render(sample.raw)
+        return codec.encode(sample.raw, sample.srgb)
+
+    encoder = (lambda: codec_class(options, cell.rate_point), encode)
     decoder = (lambda: codec_class(decoder_options, decoder_point), lambda codec: codec.decode(payload, sample.srgb))
     return [
         *_time_side("encode", *encoder, cell, synchronise, effort),

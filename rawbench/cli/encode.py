@@ -47,11 +47,13 @@ def encode(
     point = choose_point(codec, options, rate_point)
     from rawbench.device import resolve_device
     from rawbench.files import write_atomically
+    from rawbench.own_rendition import refuse_own_rendition
     from rawbench.pictures import check_folder, read_pair
     from rawbench.rate import bits_per_pixel
     from rawbench.runner import check_sample, encode_stream
     from rawbench.types import Sample
 
+    refuse_own_rendition(codec, options)
     check_folder(output)
     kind = resolve_device(device)
     sample = read_pair(photo, srgb, rendition)

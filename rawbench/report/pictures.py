@@ -21,6 +21,7 @@ from rawbench.codec import Context
 from rawbench.errors import RawbenchError
 from rawbench.metrics.color import srgb_encode
 from rawbench.metrics.rendered import matrix_to_srgb, render_linear
+from rawbench.own_rendition import sample_of_stream
 from rawbench.plan import DatasetSpec, open_dataset
 from rawbench.plugins import Catalogue
 from rawbench.results import Results
@@ -178,7 +179,8 @@ def _decode(
     codec = catalogue.methods.load(described["name"])
     resources = {key: described["options"][key] for key in codec.resource_options}
     stream = run / "streams" / f"{cell['cell']}.rbs"
-    raw, _, _ = decode_stream(codec, resources, stream.read_bytes(), sample.srgb, "cpu")
+    srgb = sample_of_stream(sample, stream).srgb
+    raw, _, _ = decode_stream(codec, resources, stream.read_bytes(), srgb, "cpu")
     return raw.clamp(0, 1)
 
 

@@ -364,7 +364,7 @@ def _memory(record: dict[str, Any]) -> Iterator[None]:
 
 
 def _describe_codec(codec: Any, options: Any, points: list[RatePoint]) -> dict[str, Any]:
-    capabilities = codec.capabilities
+    capabilities = codec.capabilities_of(options)
     try:
         type(options).model_validate({**options.model_dump(), "no_such_option": 1})
         refuses = False
