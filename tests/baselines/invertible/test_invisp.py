@@ -1,0 +1,83 @@
+from __future__ import annotations
+
+import json
+import sqlite3
+
+import pytest
+import torch
+from click.testing import CliRunner
+from rawbench_invertible.invisp import InvISP, weights_of
+
+from rawbench import StreamError, UsageError
+from rawbench.cli import main
+from rawbench.own_rendition import on_carrier, rendered
+from rawbench.testing import CodecConformance
+from rawbench.types import Sample
+
+from ..conftest import psnr
+
+
+class TestContract(CodecConformance):
+    method = "invisp"
+
+
+class TestContractOnItsOwnRendition(CodecConformance):
+    method = "invisp:rendition=own"
+    only = ("declaration", "options", "runs", "noise_images")
+
+
+def test_no_bytes_and_a_raw(codec, scenes):
+    raw, srgb = scenes["scene-a"]
+    assert codec(InvISP, "none").encode(raw, srgb) == b""
+    decoded = codec(InvISP, "none").decode(b"", srgb)
+    assert decoded.shape == raw.shape and psnr(raw, decoded) > 10
+
+
+def test_a_payload_is_refused(codec, scenes):
+    with pytest.raises(StreamError, match="has no payload"):
+        codec(InvISP, "none").decode(b"\0", scenes["scene-a"][1])
+
+
+def test_its_own_rendition_brings_raw_back(codec, scenes):
+    raw, srgb = scenes["scene-a"]
+    encoder = codec(InvISP, "none", rendition="own")
+    own = on_carrier(Sample(None, raw, srgb), rendered(encoder, raw)).srgb
+    with torch.inference_mode():
+        unjpegged = codec(InvISP, "none").decode(b"", encoder.render(raw))
+    decoder = codec(InvISP, "none")
+    assert psnr(raw, decoder.decode(b"", own)) > psnr(raw, decoder.decode(b"", srgb))
+    assert psnr(raw, unjpegged) > psnr(raw, decoder.decode(b"", own))
+
+
+def test_tiles_change_nothing(codec, scenes):
+    srgb = scenes["scene-a"][1]
+    whole, tiled = (codec(InvISP, "none", tile=tile).decode(b"", srgb) for tile in (4096, 64))
+    assert torch.allclose(whole, tiled, atol=1e-5)
+
+
+def test_capabilities_of_the_two_modes():
+    given, own = (InvISP.capabilities_of(InvISP.Options(rendition=r)) for r in ("dataset", "own"))
+    assert not given.renders_its_own_srgb and not given.opt_outs and not given.uses_metadata
+    assert own.renders_its_own_srgb and all(own.opt_outs.values())
+
+
+def test_the_published_size_has_no_weights():
+    with pytest.raises(UsageError, match="no weights.*weights=FILE"):
+        weights_of(InvISP.Options(size="reference"), "cpu")
+    assert 1.40e6 < InvISP.complexity(InvISP.Options(size="reference"))["parameters"] < 1.43e6
+
+
+def test_both_modes_in_a_run(tmp_path):
+    out = tmp_path / "run"
+    arguments = ["run", "--methods", "invisp,invisp:rendition=own", "--dataset", "sample", "--metrics", "psnr",
+                 "--images", "rawpipe_chart_1", "--device", "cpu", "--out", str(out)]  # fmt: skip
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "invisp:rendition=own" in result.output
+    assert len(list((out / "streams").glob("*.rbs"))) == 2 and len(list((out / "streams").glob("*.jpg"))) == 1
+    for stream in (out / "streams").glob("*.rbs"):
+        assert stream.stat().st_size <= 12
+    with sqlite3.connect(next(out.glob("*.sqlite*"))) as database:
+        rows = database.execute("SELECT method, capabilities FROM methods").fetchall()
+    own = {method: json.loads(text)["renders_its_own_srgb"] for method, text in rows}
+    assert own == {"invisp": False, "invisp:rendition=own": True}
