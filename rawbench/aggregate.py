@@ -13,8 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from rawbench.rd import Point
+from rawbench.schema import CEILING
 
 MACRO = "mean of cameras"
+CEILED = "ceiling"  # stands where a method's name would
 Rule = Literal["mean", "mse"]
 
 
@@ -132,6 +134,23 @@ def make_row(cell: Mapping[str, Any], image: Mapping[str, Any], values: Mapping[
         simulated=bool(image["simulated"]),
         values=values,
     )
+
+
+def ceiling_rows(images: Iterable[Mapping[str, Any]], rows: Iterable[Row]) -> list[Row]:
+    """The ceilings (``rawbench.ceiling``) of the images that some rows have, to be averaged as those are.
+
+    Images without one (their run is older, or they could not be loaded) have no row.
+    """
+    wanted = {(row.dataset, row.image) for row in rows}
+    place = {"method": CEILED, "rate_point": "", "rate_order": 0}
+    return [
+        make_row({**place, "dataset": i["dataset"], "image": i["image"]}, i, dict.fromkeys(_CEILED, i[CEILING]))
+        for i in images
+        if i.get(CEILING) is not None and (i["dataset"], i["image"]) in wanted
+    ]
+
+
+_CEILED = ("psnr", "psnr_pooled")
 
 
 def average(values: Iterable[float | None], rule: Rule = "mean") -> Mean:

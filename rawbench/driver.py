@@ -7,7 +7,7 @@ when the same command is given again.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Container, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,6 +22,7 @@ from rawbench.executors.process import Process
 from rawbench.plan import Cell, Plan, RunConfig, digest_json
 from rawbench.plugins import Catalogue
 from rawbench.runner import Job, run_job
+from rawbench.schema import CEILING
 from rawbench.store import Outcome, Store
 
 
@@ -94,7 +95,8 @@ def run_plan(
             raise RawbenchError(f"cannot write {streams}: {error.strerror}") from None
         environment = _describe(store, plan, catalogue, device, command)
         known = store.finished()
-        jobs = _jobs(plan, known, streams, config, catalogue, rerun)
+        lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
+        jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
         failed_before = tuple(known[c.key]["message"] for c in plan.cells if _stays_failed(c, known, rerun))
         failed = []
@@ -124,12 +126,16 @@ def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterat
 def _jobs(
     plan: Plan,
     known: Mapping[str, Mapping[str, Any]],
+    lacking: Container[tuple[str, str]],
     streams: Path,
     config: RunConfig,
     catalogue: Catalogue,
     rerun: str | None,
 ) -> list[Job]:
-    """The cells that are not finished: new, to be repeated, or without one of the metrics."""
+    """The cells that are not finished: new, to be repeated, or without one of the metrics.
+
+    Those of images whose ceiling is not known (``lacking``) ask for it.
+    """
     wanted = {(name, catalogue.metrics.load(name).version) for name in plan.metrics}
     threads = max(1, (os.cpu_count() or 1) // config.jobs) if config.jobs > 1 else None
     jobs = []
@@ -144,7 +150,8 @@ def _jobs(
             continue
         names = tuple(name for name in plan.metrics if any(name == m for m, _ in missing))
         digest = row["stream_digest"] if row else None
-        jobs.append(Job(cell, names, streams, catalogue.extra, digest, threads))
+        ceiling = (cell.dataset.label, cell.image.id) in lacking
+        jobs.append(Job(cell, names, streams, catalogue.extra, digest, ceiling, threads))
     return jobs
 
 
@@ -188,7 +195,8 @@ def _describe(store: Store, plan: Plan, catalogue: Catalogue, device: str, comma
     store.put_rows("datasets", [_dataset_row(spec) for spec in plan.datasets])
     store.put_rows("metrics", [metric_row(catalogue.metrics.load(name)) for name in plan.metrics])
     images = {(c.dataset.label, c.image.id): c for c in plan.cells}
-    store.put_rows("images", [_image_row(cell) for cell in images.values()])
+    before = {(row["dataset"], row["image"], row["source_digest"]): row[CEILING] for row in store.table("images")}
+    store.put_rows("images", [_image_row(cell, before) for cell in images.values()])
     return digest
 
 
@@ -228,7 +236,7 @@ def metric_row(metric: Any) -> dict[str, Any]:
     }
 
 
-def _image_row(cell: Cell) -> dict[str, Any]:
+def _image_row(cell: Cell, ceilings: Mapping[tuple[str, str, str], float | None]) -> dict[str, Any]:
     info = cell.image
     return {
         "dataset": cell.dataset.label,
@@ -241,4 +249,5 @@ def _image_row(cell: Cell) -> dict[str, Any]:
         "source_digest": info.source_digest,
         "simulated": info.simulated,
         "facts": info.facts,
+        CEILING: ceilings.get((cell.dataset.label, info.id, info.source_digest)),
     }

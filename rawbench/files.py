@@ -47,6 +47,13 @@ def write_parts(path: Path, parts: Iterable[Any], durable: bool = False) -> None
             temporary.unlink()
 
 
+def shipped(name: str) -> Path:
+    """A file or folder of ``results/``: the copy inside of an installed package, or that of the checkout."""
+    package = Path(__file__).parent
+    installed = package / "shipped" / name
+    return installed if installed.exists() else package.parent / "results" / name
+
+
 def read_bytes(path: Path) -> bytes:
     """A file's bytes.
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rawbench.aggregate import Group, curves
+from rawbench.aggregate import CEILED, Group, curves
 from rawbench.errors import UsageError
 from rawbench.plan import digest_json
 from rawbench.rd import Point, bd_rate
@@ -173,11 +173,22 @@ def board_notes(board: Board) -> list[str]:
     lines = [
         f"PSNR in dB of linear raw; {seen}; images {board.digest}",
         "PSNR up to a budget: the best measured rate point whose mean bpp is within it",
+        *_ceiling_lines(board),
         *sorted({run.meta["protocol"] for run in runs.values()}),
     ]
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
     return lines
+
+
+def _ceiling_lines(board: Board) -> list[str]:
+    """The images' mean ceiling, where any run has it for every image."""
+    for run in {entry.run.name: entry.run for entry in board.entries}.values():
+        for group in run.ceilings():
+            if group.dataset == board.dataset and group.images == len(board.images):
+                found = _point_text(Point(math.nan, group.means[METRIC].value))
+                return [f"{CEILED}, the best that a mapping of the sRGB alone can give: {found} dB"]
+    return []
 
 
 def _environment_text(environment: Mapping[str, Any]) -> str:

@@ -15,9 +15,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from rawbench.aggregate import Group, Row, Rule, group_by_camera, join_rows, make_row
+from rawbench.aggregate import Group, Row, Rule, ceiling_rows, group_by_camera, join_rows, make_row
 from rawbench.errors import NotComparable, UsageError
 from rawbench.files import write_atomically
+from rawbench.schema import CEILING
 from rawbench.store import DATABASE, Store
 
 FORMAT = 1
@@ -89,6 +90,11 @@ class Results:
     def by_camera(self) -> list[Group]:
         """Averages over the images of each camera."""
         return group_by_camera(self.rows, self.rules)
+
+    def ceilings(self, by_camera: bool = False) -> list[Group]:
+        """The ceilings of the images (``rawbench.ceiling``) averaged as ``means`` does, or as ``by_camera`` does."""
+        rows = ceiling_rows(self.images.values(), self.rows)
+        return group_by_camera(rows if by_camera else [replace(r, camera=ALL_CAMERAS) for r in rows], self.rules)
 
 
 def place_of(row: Row) -> tuple[str, str, str, str]:
@@ -177,11 +183,14 @@ def _as_json(results: Results) -> dict[str, Any]:
         "datasets": list(results.datasets.values()),
         "metrics": list(results.metrics.values()),
         "methods": list(results.methods.values()),
-        "images": [dict(image) for image in results.images.values()],
+        "images": [_image(image) for image in results.images.values()],
         "cells": [_cell(row, results.messages.get(place_of(row), "")) for row in results.rows],
         "timings": _timing_lines(results.timings),
     }
 
+
+def _image(image: Mapping[str, Any]) -> dict[str, Any]:
+    return {**image, CEILING: short(image.get(CEILING))}
 
 
 def _cell(row: Row, message: str) -> dict[str, Any]:
@@ -215,6 +224,11 @@ def short(value: float | None) -> float | str | None:
     if math.isinf(value):
         return str(value)
     return value if isinstance(value, int) else float(f"{value:.8g}")
+
+
+def _number(value: float | str | None) -> float | None:
+    """What ``short`` wrote."""
+    return None if value is None else float(value)
 
 
 def as_lines(document: Mapping[str, Any]) -> str:
@@ -254,7 +268,7 @@ def _from_json(path: Path) -> Results:
 
 
 def _parse(document: Mapping[str, Any], name: str) -> Results:
-    images = {(i["dataset"], i["image"]): i for i in document["images"]}
+    images = {(i["dataset"], i["image"]): {**i, CEILING: _number(i.get(CEILING))} for i in document["images"]}
     return Results(
         name=name,
         meta=document["meta"],
@@ -270,5 +284,5 @@ def _parse(document: Mapping[str, Any], name: str) -> Results:
 
 
 def _row(cell: Mapping[str, Any], image: Mapping[str, Any]) -> Row:
-    values = {k: None if v is None else float(v) for k, v in cell.items() if k not in _PLACE}
+    values = {k: _number(v) for k, v in cell.items() if k not in _PLACE}
     return make_row(cell, image, values)

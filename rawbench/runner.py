@@ -19,6 +19,7 @@ from typing import Any
 
 import torch
 
+from rawbench.ceiling import ceiling_psnr
 from rawbench.codec import Codec, Context
 from rawbench.device import synchroniser
 from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError
@@ -28,6 +29,7 @@ from rawbench.own_rendition import carrier_path, on_carrier, rendered, sample_of
 from rawbench.plan import Cell, decode_key, metric_key, open_dataset
 from rawbench.plugins import Catalogue, load_plugins
 from rawbench.rate import bits_per_padded_pixel, bits_per_pixel
+from rawbench.schema import CEILING
 from rawbench.store import Measurement, Outcome
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.types import RatePoint, Sample
@@ -35,13 +37,17 @@ from rawbench.types import RatePoint, Sample
 
 @dataclass(frozen=True)
 class Job:
-    """A cell with what a worker needs besides: it is sent to worker processes."""
+    """A cell with what a worker needs besides: it is sent to worker processes.
+
+    ``ceiling`` asks for that of the image, where it is not known.
+    """
 
     cell: Cell
     metrics: tuple[str, ...]
     streams: Path
     plugins: tuple[str, ...]
     known_stream: str | None = None
+    ceiling: bool = False
     threads: int | None = None
 
 
@@ -52,6 +58,7 @@ class Bench:
     catalogue: Catalogue
     datasets: dict[str, Any] = field(default_factory=dict)
     sample: tuple[tuple[str, str, str], Sample] | None = None
+    ceiling: tuple[tuple[str, str, str], float] | None = None
 
     def load(self, cell: Cell) -> Sample:
         """The cell's image on its device; cells come image by image, so that one is enough to keep.
@@ -59,7 +66,7 @@ class Bench:
         Raises:
             SampleError: the image is not what a sample must be.
         """
-        place = (cell.dataset.label, cell.image.id, cell.device)
+        place = _where(cell)
         if self.sample is None or self.sample[0] != place:
             self.sample = None
             if cell.dataset.label not in self.datasets:
@@ -71,6 +78,21 @@ class Bench:
                 Sample(loaded.info, loaded.raw.to(cell.device), loaded.srgb.to(cell.device)),
             )
         return self.sample[1]
+
+    def ceiling_of(self, cell: Cell) -> dict[str, float]:
+        """The ceiling of the cell's image, computed once; empty where the image is not loaded."""
+        if self.sample is None or self.sample[0] != _where(cell):
+            return {}
+        if self.ceiling is None or self.ceiling[0] != _where(cell):
+            try:
+                self.ceiling = (_where(cell), ceiling_psnr(self.sample[1].raw, self.sample[1].srgb))
+            except (MemoryError, RuntimeError):  # the memory that is left does not suffice: the cells still stand
+                return {}
+        return {CEILING: self.ceiling[1]}
+
+
+def _where(cell: Cell) -> tuple[str, str, str]:
+    return (cell.dataset.label, cell.image.id, cell.device)
 
 
 _BENCHES: dict[tuple[str, ...], Bench] = {}
@@ -87,11 +109,19 @@ def run_job(job: Job) -> Outcome:
     try:
         if job.plugins not in _BENCHES:
             _BENCHES[job.plugins] = Bench(load_plugins(job.plugins))
-        outcome, method_seconds = run_cell(job, _BENCHES[job.plugins])
     except Exception as error:
         return _failure(job.cell, error)
-    harness_seconds = time.perf_counter() - started - method_seconds
-    return replace(outcome, facts={**outcome.facts, "harness_seconds": harness_seconds})
+    bench = _BENCHES[job.plugins]
+    method_seconds = None
+    try:
+        outcome, method_seconds = run_cell(job, bench)
+    except Exception as error:
+        outcome = _failure(job.cell, error)
+    image = bench.ceiling_of(job.cell) if job.ceiling else {}
+    facts = dict(outcome.facts)
+    if method_seconds is not None:
+        facts["harness_seconds"] = time.perf_counter() - started - method_seconds
+    return replace(outcome, facts=facts, image=image)
 
 
 def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:

@@ -1,12 +1,16 @@
 """The results database: tables, version, and the views that exports and tables read.
 
 The rule: a run written by an older version stays readable for ever. A change of this file raises
-``SCHEMA_VERSION`` and adds a step to ``MIGRATIONS``.
+``SCHEMA_VERSION`` and adds a step to ``MIGRATIONS``. A run that is only read is not migrated: readers do without the
+columns that its version has not.
+
+2: images have ``ceiling_psnr``, NULL where no cell of the image was run since.
 """
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+CEILING = "ceiling_psnr"  # of images: see rawbench.ceiling
 
 TABLES = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -25,7 +29,7 @@ CREATE TABLE metrics (
 CREATE TABLE images (
     dataset TEXT NOT NULL, image TEXT NOT NULL, camera TEXT NOT NULL, rendition TEXT NOT NULL,
     raw_space TEXT NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL, source_digest TEXT NOT NULL,
-    simulated INTEGER NOT NULL, facts TEXT NOT NULL, PRIMARY KEY (dataset, image)
+    simulated INTEGER NOT NULL, facts TEXT NOT NULL, ceiling_psnr REAL, PRIMARY KEY (dataset, image)
 );
 CREATE TABLE cells (
     cell TEXT PRIMARY KEY, method TEXT NOT NULL, rate_point_index INTEGER NOT NULL, rate_point TEXT NOT NULL,
@@ -63,4 +67,4 @@ UNION ALL SELECT method, rate_point, rate_order, dataset, image, 'bits_estimated
   FROM cells WHERE status = 'ok' AND bits_estimated IS NOT NULL;
 """
 
-MIGRATIONS: dict[int, str] = {}
+MIGRATIONS: dict[int, str] = {1: "ALTER TABLE images ADD COLUMN ceiling_psnr REAL;"}

@@ -34,13 +34,17 @@ class Measurement:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one cell: facts, measurements, or a status that says why there are none."""
+    """What came of one cell: facts, measurements, or a status that says why there are none.
+
+    ``image`` holds what was found of the image itself: columns of ``images``.
+    """
 
     cell: str
     status: str
     message: str = ""
     facts: Mapping[str, Any] = field(default_factory=dict)
     measurements: tuple[Measurement, ...] = ()
+    image: Mapping[str, Any] = field(default_factory=dict)
 
 
 class Store:
@@ -100,7 +104,8 @@ class Store:
             self._db.executescript(TABLES)
             self.put_meta({"schema_version": str(SCHEMA_VERSION)})
         for version in range(self._version(), SCHEMA_VERSION):
-            self._db.executescript(MIGRATIONS[version])
+            counted = f"UPDATE meta SET value = '{version + 1}' WHERE key = 'schema_version';"
+            self._db.executescript(f"BEGIN; {MIGRATIONS[version]} {counted} COMMIT;")
         self._db.executescript(VIEWS)
         self._db.commit()
 
@@ -164,6 +169,11 @@ class Store:
             self._db.execute(statement, [_plain(v) for v in row.values()])
             if outcome.status != "ok":
                 self._db.execute("DELETE FROM measurements WHERE cell = ?", [outcome.cell])
+            for column, value in outcome.image.items():
+                self._db.execute(
+                    f"UPDATE images SET {column} = ? WHERE dataset = ? AND image = ?",
+                    [_plain(value), place["dataset"], place["image"]],
+                )
             self._db.executemany(
                 "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)",
                 [(m.key, outcome.cell, m.metric, m.version, _plain(m.value), m.unit) for m in outcome.measurements],

@@ -10,14 +10,15 @@ from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 
-from rawbench.aggregate import Group, group_by_camera, join_rows, macro_average
+from rawbench.aggregate import CEILED, Group, Row, ceiling_rows, group_by_camera, join_rows, macro_average
 from rawbench.results import from_store
+from rawbench.schema import CEILING
 from rawbench.speed import COSTS, cost_text, costs_of
 from rawbench.store import Store
 
 Costs = Mapping[tuple[str, str], Mapping[str, float]]
 
-TEXT_COLUMNS = ("dataset", "camera", "method", "rate point")
+TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "source", "note")
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
 ALL = "all images"
@@ -31,8 +32,18 @@ def summarise(store: Store, camera: str | None = None, by_camera: bool = False) 
         camera: only images of this camera.
         by_camera: a group for each camera, and their macro-average, in place of one over all images.
     """
-    rules = {row["metric"]: row["aggregate"] for row in store.table("metrics")}
     rows = join_rows(store.cells(), store.table("images"), store.rows())
+    return _summary(rows, store, camera, by_camera)
+
+
+def summarise_ceilings(store: Store, camera: str | None = None, by_camera: bool = False) -> list[Group]:
+    """The ceilings of the images that ``summarise`` averages over, in the same groups; see ``rawbench.ceiling``."""
+    rows = join_rows(store.cells(), store.table("images"), [])
+    return _summary(ceiling_rows(store.table("images"), rows), store, camera, by_camera)
+
+
+def _summary(rows: Sequence[Row], store: Store, camera: str | None, by_camera: bool) -> list[Group]:
+    rules = {row["metric"]: row["aggregate"] for row in store.table("metrics")}
     rows = [row for row in rows if camera in (None, row.camera)]
     if by_camera:
         groups = group_by_camera(rows, rules)
@@ -79,6 +90,17 @@ def table_cells(
     return list(columns), [[show(group) for show in columns.values()] for group in groups]
 
 
+def ceiling_cells(head: Sequence[str], ceilings: Sequence[Group], metrics: Sequence[str]) -> list[list[str]]:
+    """Rows to stand under those of the methods, with the same headings; none where no shown metric has a ceiling."""
+    shown = [name for name in metrics if any(name in group.means for group in ceilings)]
+    body = []
+    for group in ceilings if shown else ():
+        known = {"dataset": group.dataset, "camera": group.camera, "method": group.method, "images": str(group.images)}
+        known |= {"exact": str(_exact(group) or "")} | {name: _value(name, group) for name in shown}
+        body.append([known.get(title, "") for title in head])
+    return body
+
+
 def _cost(title: str, costs: Costs, group: Group) -> str:
     return cost_text(title, costs.get((group.method, group.rate_point), {}).get(title))
 
@@ -116,16 +138,24 @@ def notes(store: Store) -> list[str]:
     if simulated:
         lines.append(f"{simulated} of {len(images)} images are of a simulated camera")
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
+    if any(row.get(CEILING) is not None for row in images):
+        lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
     return lines
 
 
-def print_table(store: Store, groups: Sequence[Group], metrics: Sequence[str]) -> None:
+def print_table(store: Store, groups: Sequence[Group], ceilings: Sequence[Group], metrics: Sequence[str]) -> None:
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
+    head, body = table_cells(groups, metrics, costs_of_run(store))
+    print_cells(head, body, ceiling_cells(head, ceilings, metrics), notes(store))
+
+
+def print_cells(
+    head: Sequence[str], body: Sequence[Sequence[str]], under: Sequence[Sequence[str]], below: Sequence[str]
+) -> None:
+    """Print rows, an empty line between methods, then the rows that are of no method, then lines of notes."""
     from rich.console import Console
     from rich.table import Table
 
-    head, body = table_cells(groups, metrics, costs_of_run(store))
-    below = notes(store)
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in head:
         table.add_column(title, justify="left" if title in TEXT_COLUMNS else "right", no_wrap=True)
@@ -136,6 +166,10 @@ def print_table(store: Store, groups: Sequence[Group], metrics: Sequence[str]) -
             table.add_row()
         previous = row[method_column]
         table.add_row(*row)
+    for place, row in enumerate(under):
+        if place == 0:
+            table.add_row()
+        table.add_row(*row, style="dim")
     console = Console(highlight=False)
     if not console.is_terminal:
         console = Console(highlight=False, width=200)
@@ -150,15 +184,18 @@ def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in [head, rule, *body])
 
 
-def latex(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
-    """A booktabs tabular."""
+def latex(head: Sequence[str], body: Sequence[Sequence[str]], under: Sequence[Sequence[str]] = ()) -> str:
+    """A booktabs tabular; rows under its body are set apart by a rule."""
     columns = "".join("l" if title in TEXT_COLUMNS else "r" for title in head)
-    escaped = [[cell.replace("_", r"\_").replace("%", r"\%") for cell in row] for row in [head, *body]]
-    lines = [" & ".join(row) + r" \\" for row in escaped]
-    return "\n".join(
-        [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", lines[0], r"\midrule", *lines[1:], r"\bottomrule"]
-        + [r"\end{tabular}"]
-    )
+    lines = [rf"\begin{{tabular}}{{{columns}}}", r"\toprule", _latex_row(head)]
+    for part in (body, under):
+        lines += [r"\midrule", *map(_latex_row, part)] if part else []
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"])
+
+
+def _latex_row(row: Sequence[str]) -> str:
+    special = str.maketrans({character: rf"\{character}" for character in "_%&#"})
+    return " & ".join(cell.translate(special) for cell in row) + r" \\"
 
 
 def as_csv(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -32,8 +32,9 @@ Examples:
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
               help="Where to compute.")  # fmt: skip
 @click.option("--only", multiple=True, callback=split_commas, metavar="CHECK,...", help="Only these checks.")
-@click.option("--golden", type=click.Path(path_type=Path), default=Path("results/golden"), show_default=True,
-              metavar="DIR", help="Golden streams, in a folder for each method.")  # fmt: skip
+@click.option("--golden", type=click.Path(path_type=Path), metavar="DIR",
+              help="Golden streams, in a folder for each method. [default: results/golden here, or rawbench's own]"
+              )  # fmt: skip
 @click.option("--write-golden", is_flag=True,
               help="Write the golden streams of the method's format version, if it passes what they need.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --write-golden: overwrite those of an unreleased version.")
@@ -43,7 +44,7 @@ def check(
     plugins: tuple[str, ...],
     device: str,
     only: tuple[str, ...],
-    golden: Path,
+    golden: Path | None,
     write_golden: bool,
     replace: bool,
     as_json: bool,
@@ -54,13 +55,15 @@ def check(
     is told with its reason.
     """
     from rawbench.testing.checks import run_checks
+    from rawbench.testing.golden import golden_folder
     from rawbench.testing.golden import write_golden as write
 
     catalogue = _catalogue(plugins)
     if write_golden:
-        for path in write(method, golden, catalogue, device, replace):
+        for path in write(method, golden or Path("results/golden"), catalogue, device, replace):
             click.echo(path)
         return
+    golden = golden or golden_folder(method, Path())
     results = run_checks(method, catalogue, device, only=only, golden=golden, progress=None if as_json else _tell)
     if as_json:
         click.echo(json.dumps([asdict(result) for result in results], indent=2))

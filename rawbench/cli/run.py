@@ -70,7 +70,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         return
     from rawbench.cli.progress import make_progress
     from rawbench.store import Store
-    from rawbench.table import print_table, shown_metrics, summarise
+    from rawbench.table import print_table, shown_metrics, summarise, summarise_ceilings
 
     command = " ".join(["rawbench", *sys.argv[1:]])
     with make_progress() as progress:
@@ -86,7 +86,8 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         time_run(plan, catalogue, folder, device, click.echo)
     click.echo()
     with Store.open(folder) as store:
-        print_table(store, summarise(store), shown_metrics(store, settings.metrics))
+        shown = shown_metrics(store, settings.metrics)
+        print_table(store, summarise(store), summarise_ceilings(store), shown)
     _finish(plan, summary)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from rawbench.cli.catalogue import split_commas
+from rawbench.errors import UsageError
 from rawbench.store import Store
 
 
@@ -16,6 +17,7 @@ Examples:
   rawbench table rawbench-runs/sample-1a2b3c4d
   rawbench table RUN --metrics psnr,psnr_pooled,ssim --markdown
   rawbench table RUN --camera "SONY SLT-A57" --csv > sony.csv
+  rawbench table RUN --published
 """
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -25,30 +27,50 @@ Examples:
 @click.option("--markdown", "form", flag_value="markdown", help="As a Markdown table.")
 @click.option("--csv", "form", flag_value="csv", help="As comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="As a LaTeX booktabs tabular.")
-def table(run: Path, metrics: tuple[str, ...], camera: str | None, by_camera: bool, form: str | None) -> None:
-    """Print a run's rate-distortion table: one row a method and rate point, averaged over images."""
-    from rawbench import table as tables
+@click.option("--published", "with_published", is_flag=True,
+              help="And under it what papers report, by their own protocols; not with --csv.")  # fmt: skip
+def table(
+    run: Path, metrics: tuple[str, ...], camera: str | None, by_camera: bool, form: str | None, with_published: bool
+) -> None:
+    """Print a run's rate-distortion table: one row a method and rate point, averaged over images.
 
+    Under the methods stands the ceiling of the images: what the best mapping of the sRGB alone would give. CSV holds
+    the methods' rows alone.
+    """
+    from rawbench import table as tables
+    from rawbench.published import published_cells, published_file, published_notes
+
+    if with_published and form == "csv":
+        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
     with Store.open(run) as store:
         chosen = _checked(store, tables.shown_metrics(store, metrics), camera)
         groups = tables.summarise(store, camera, by_camera)
-        if form is None:
-            tables.print_table(store, groups, chosen)
-            return
+        ceilings = tables.summarise_ceilings(store, camera, by_camera)
         head, body = tables.table_cells(groups, chosen, tables.costs_of_run(store))
-        below = tables.notes(store)
+        under, below = tables.ceiling_cells(head, ceilings, chosen), tables.notes(store)
     if form == "csv":
         click.echo(tables.as_csv(head, body))
+        return
+    _print(form, head, body, under, below)
+    if with_published:
+        click.echo()
+        _print(form, *published_cells(), [], published_notes())
+
+
+def _print(form: str | None, head: list[str], body: list[list[str]], under: list[list[str]], below: list[str]) -> None:
+    from rawbench import table as tables
+
+    if form is None:
+        tables.print_cells(head, body, under, below)
     elif form == "latex":
-        click.echo(tables.latex(head, body))
+        click.echo(tables.latex(head, body, under))
         click.echo("\n".join(f"% {line}" for line in below))
     else:
-        click.echo(tables.markdown(head, body))
+        click.echo(tables.markdown(head, [*body, *under]))
         click.echo("\n" + "  \n".join(below))
 
 
 def _checked(store: Store, metrics: tuple[str, ...], camera: str | None) -> tuple[str, ...]:
-    from rawbench.errors import UsageError
     from rawbench.names import suggest
 
     measured = {row["metric"] for row in store.rows()}

@@ -17,6 +17,7 @@ from rawbench.aggregate import Group
 from rawbench.errors import RawbenchError, UsageError
 from rawbench.files import write_atomically
 from rawbench.results import Results
+from rawbench.schema import CEILING
 from rawbench.speed import megapixels
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ COLOURS = (
 )  # fmt: skip
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 LEAST_BPP = 1e-4
+CEILING_COLOUR = "#777777"
 TITLES = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
 STAGES = ("analysis", "transfer", "entropy", "synthesis", "other")
 
@@ -70,6 +72,7 @@ def chart_data(results: Results, metrics: Sequence[str], typical: Mapping[tuple[
         "renditions": list(_renditions(results, metrics[0], typical)),
         "images": [_cell(row, metrics) for row in results.rows
                    if row.status == "ok" and typical.get((row.dataset, row.method)) == row.rate_point],
+        "ceilings": list(_ceilings(results)),
     }  # fmt: skip
 
 
@@ -84,6 +87,21 @@ def _mean(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
     found |= {"dataset": group.dataset, "order": group.rate_order, "images": group.images}
     found |= {name: _round(group.means[name].value) for name in ("bytes", "bpp")}
     return found | {name: _round(group.means[name].value) if name in group.means else None for name in metrics}
+
+
+def _ceilings(results: Results) -> Iterable[dict[str, Any]]:
+    """The mean over all images of a dataset, over those of a camera, and each image's own; finite ones."""
+    groups = [(group, "all", "") for group in results.ceilings()]
+    groups += [(group, "camera", group.camera) for group in results.ceilings(by_camera=True)]
+    for group, level, camera in groups:
+        for metric, mean in group.means.items():
+            if math.isfinite(mean.value):
+                yield {"level": level, "dataset": group.dataset, "camera": camera, "images": group.images,
+                       "metric": metric, "value": _round(mean.value)}  # fmt: skip
+    for (dataset, image), facts in results.images.items():
+        if (value := _round(facts.get(CEILING))) is not None:
+            yield {"level": "image", "dataset": dataset, "camera": facts["camera"], "image": image,
+                   "metric": "psnr", "value": value}  # fmt: skip
 
 
 def _round(value: float | None) -> float | None:
@@ -165,7 +183,7 @@ def make_charts(results: Results, data: Mapping[str, list], metrics: Sequence[st
     charts = [rd_chart(metric, scales, data, dataset) for dataset in datasets for metric in metrics]
     charts += [chart for camera in _cameras(data) if (chart := camera_chart(camera, metrics[0], scales, data))]
     if data["images"]:
-        charts.append(image_chart(metrics[0], scales, len(_names(data["images"], "image"))))
+        charts.append(image_chart(metrics[0], scales, data))
     if data["times"]:
         charts += [time_chart(what, scales) for what in ("encode", "decode")]
     for what in ("encode", "decode"):
@@ -223,10 +241,28 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
         .mark_point(filled=True, size=16, opacity=0.28)
         .encode(x=x, y=y, color=scales["colour"], tooltip=tooltip)
     )
+    layers = images + line + points
+    caption = "Lines join the means over images; the faint points are the images. Rate on a log axis."
+    inside = (alt.datum.level == "all") & (alt.datum.dataset == dataset)
+    if any(r["level"] == "all" and r["dataset"] == dataset and r["metric"] == metric for r in data["ceilings"]):
+        layers += _ceiling_rule(metric, inside)
+        caption += " Dashed: the ceiling, the best that a mapping of the sRGB alone can give."
     name = f"rd-{metric}" + (f"-{_slug(dataset)}" if several else "")
     title = TITLES.get(metric, metric).partition(" (")[0] + " against rate" + (f", {dataset}" if several else "")
-    caption = "Lines join the means over images; the faint points are the images. Rate on a log axis."
-    return Chart(name, title, caption, _finish(images + line + points, 400), ("means", "cells"), "curves")
+    return Chart(name, title, caption, _finish(layers, 400), ("means", "cells", "ceilings"), "curves")
+
+
+def _ceiling_rule(metric: str, inside: Any) -> alt.LayerChart:
+    """A dashed line at the mean ceiling, and its name above the left end."""
+    import altair as alt
+
+    base = alt.Chart(alt.NamedData("ceilings")).transform_filter(inside & (alt.datum.metric == metric))
+    tooltip = [alt.Tooltip("value:Q", title="ceiling, dB", format=".2f"), alt.Tooltip("images:Q", title="images")]
+    rule = base.mark_rule(strokeDash=[6, 4], color=CEILING_COLOUR, size=1.5).encode(y="value:Q", tooltip=tooltip)
+    name = base.mark_text(align="left", dx=4, dy=-6, color=CEILING_COLOUR, text="ceiling").encode(
+        x=alt.value(0), y="value:Q"
+    )
+    return rule + name
 
 
 def camera_chart(camera: str, metric: str, scales: Mapping[str, Any], data: Mapping[str, list]) -> Chart | None:
@@ -236,7 +272,8 @@ def camera_chart(camera: str, metric: str, scales: Mapping[str, Any], data: Mapp
     records = [r for r in data["cameras"] if r[metric] is not None]
     if not any(r["camera"] == camera for r in records):
         return None
-    values = [r[metric] for r in records]
+    rules = [r for r in data["ceilings"] if r["level"] == "camera" and r["metric"] == metric]
+    values = [r[metric] for r in records] + [r["value"] for r in rules]
     y = _quality_axis(metric, (min(values), max(values)))
     base = alt.Chart(alt.NamedData("cameras")).transform_filter(alt.datum.camera == camera)
     x = _rate_axis(data["cells"])
@@ -244,16 +281,19 @@ def camera_chart(camera: str, metric: str, scales: Mapping[str, Any], data: Mapp
     points = base.mark_point(filled=True, size=40, opacity=1).encode(
         x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=_tooltip(metric, ("images:Q", "images"))
     )
+    layers = line + points
+    if any(r["camera"] == camera for r in rules):
+        layers += _ceiling_rule(metric, (alt.datum.level == "camera") & (alt.datum.camera == camera))
     count = max(r["images"] for r in records if r["camera"] == camera)
     caption = f"{count} image{'s' * (count != 1)}"
-    return Chart(f"camera-{_slug(camera)}", camera, caption, _finish(line + points, 230), ("cameras",), "cameras")
+    return Chart(f"camera-{_slug(camera)}", camera, caption, _finish(layers, 230), ("cameras", "ceilings"), "cameras")
 
 
-def image_chart(metric: str, scales: Mapping[str, Any], images: int) -> Chart:
+def image_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list]) -> Chart:
     """Every image at one rate point of each method."""
     import altair as alt
 
-    chart = (
+    points = (
         alt.Chart(alt.NamedData("images"))
         .mark_point(filled=True, size=60, opacity=0.9)
         .encode(
@@ -265,7 +305,18 @@ def image_chart(metric: str, scales: Mapping[str, Any], images: int) -> Chart:
         )
     )
     caption = "One rate point of each method: that whose mean rate is nearest to the one named above the pictures."
-    return Chart("images", "Image by image", caption, _finish(chart, max(120, 24 * images)), ("images",), "images")
+    images = _names(data["images"], "image")
+    layers = alt.layer(points)
+    if any(r["level"] == "image" and r["metric"] == metric and r["image"] in images for r in data["ceilings"]):
+        layers += (
+            alt.Chart(alt.NamedData("ceilings"))
+            .transform_filter((alt.datum.level == "image") & (alt.datum.metric == metric))
+            .mark_tick(color=CEILING_COLOUR, thickness=2, size=18)
+            .encode(x="value:Q", y="image:N", tooltip=[alt.Tooltip("value:Q", title="ceiling, dB", format=".2f")])
+        )
+        caption += " The grey ticks are the images' ceilings."
+    return Chart("images", "Image by image", caption, _finish(layers, max(120, 24 * len(images))),
+                 ("images", "ceilings"), "images")  # fmt: skip
 
 
 def time_chart(what: str, scales: Mapping[str, Any]) -> Chart:

@@ -21,7 +21,7 @@ from rawbench.report.charts import (
 )
 from rawbench.results import Results, read_results
 from rawbench.speed import costs_of
-from rawbench.table import STANDARD, table_cells
+from rawbench.table import STANDARD, ceiling_cells, table_cells
 
 if TYPE_CHECKING:
     from rawbench.report.pictures import ImagePictures
@@ -196,7 +196,8 @@ def script_json(value: Any) -> str:
 
 
 def full_table(results: Results, metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Every rate point, with what it costs where the run was timed."""
+    """Every rate point, with what it costs where the run was timed; under them the ceiling."""
     groups = results.means()
     costs = {(g.method, g.rate_point): costs_of(results, g.method, g.rate_point) for g in groups}
-    return table_cells(groups, list(metrics), costs)
+    head, body = table_cells(groups, list(metrics), costs)
+    return head, [*body, *ceiling_cells(head, results.ceilings(), metrics)]

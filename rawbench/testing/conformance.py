@@ -23,7 +23,7 @@ class CodecConformance:
         plugins: files or modules to load besides the installed plugins.
         only: names of checks; all when empty.
         golden: folder with a folder of golden streams for each method; None takes ``results/golden`` of the project
-            under test, where there is one.
+            under test, or for a built-in method rawbench's own.
 
     Example::
 

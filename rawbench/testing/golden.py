@@ -2,7 +2,8 @@
 
 In ``results/golden/METHOD/``: ``vN-IMAGE-qP.rbs`` is a stream of format version N at rate point P, and the ``.npz``
 of that name holds ``srgb``, uint8 (3, H, W), and ``raw``, float32 (3, H, W), what it decoded to when it was written.
-They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after.
+They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after. Those of the
+built-in methods are in the installed package too.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from rawbench.errors import RawbenchError
-from rawbench.files import write_atomically
+from rawbench.files import shipped, write_atomically
 from rawbench.plugins import Catalogue
 from rawbench.testing.evidence import PAIR, Evidence
 from rawbench.testing.processes import Launcher
@@ -36,6 +37,18 @@ def read_golden(folder: Path) -> dict[str, tuple[bytes, np.ndarray, np.ndarray]]
         except (OSError, ValueError, KeyError) as error:
             raise RawbenchError(f"golden stream {path}: {error}") from error
     return found
+
+
+def golden_folder(method: str | type, project: Path) -> Path:
+    """The folder of all methods that holds a method's streams: the project's ``results/golden``, or rawbench's own.
+
+    Args:
+        method: a registered method, with or without options, or a class.
+        project: root of the project under test.
+    """
+    name = method.partition(":")[0] if isinstance(method, str) else str(getattr(method, "name", method.__name__))
+    own = project / "results" / "golden"
+    return own if (own / name).is_dir() else shipped("golden")
 
 
 def write_golden(

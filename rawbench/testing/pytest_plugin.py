@@ -29,9 +29,10 @@ def rawbench_results(request: pytest.FixtureRequest, rawbench_launcher: Launcher
     """What came of each check of the class's method."""
     from rawbench.plugins import load_plugins
     from rawbench.testing.checks import run_checks
+    from rawbench.testing.golden import golden_folder
 
     kit = request.cls
-    golden = kit.golden or request.config.rootpath / "results" / "golden"
+    golden = kit.golden or golden_folder(kit.method, request.config.rootpath)
     results = run_checks(
         kit.method, load_plugins(kit.plugins), kit.device, only=kit.only, golden=golden, launcher=rawbench_launcher
     )

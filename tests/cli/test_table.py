@@ -53,7 +53,7 @@ def test_exports_hold_the_same_rows(call, run, tmp_path):
     assert list(from_csv[0]) == ["run", "method", "rate_point", "dataset", "image", "metric", "value", "unit"]
     assert [{**row, "value": float(row["value"])} for row in from_csv] == from_parquet == everything["rows"]
     assert {row["metric"] for row in from_csv} >= {"psnr", "bpp", "bytes", "bpp_padded", "bits_estimated"}
-    assert everything["schema_version"] == "1" and len(everything["cells"]) == 8
+    assert everything["schema_version"] == "2" and len(everything["cells"]) == 8
 
 
 @pytest.mark.parametrize(
@@ -90,3 +90,52 @@ def test_a_timed_run_has_columns_of_cost(call):
     rows = list(csv.DictReader(io.StringIO(call("table", "timed", "--csv").out)))
     for row in rows:
         assert float(row["encode s"]) > 0 and float(row["decode MP/s"]) > 0
+
+
+def test_the_ceiling_stands_under_the_methods(call, run):
+    for form in ((), ("--markdown",), ("--latex",)):
+        lines = call("table", run, *form).out.splitlines()
+        place = [number for number, line in enumerate(lines) if line.strip("| ").startswith("ceiling ")]
+        last = max(number for number, line in enumerate(lines) if "bytes=2" in line)
+        assert place and place[0] > last, form
+        assert any("the best that a mapping of the 8-bit sRGB triple alone can give" in line for line in lines)
+    assert "ceiling" not in call("table", run, "--csv").out
+    assert "ceiling" not in call("table", run, "--markdown", "--metrics", "psnr_pooled,psnr").out.splitlines()[0]
+
+
+def test_the_ceiling_is_that_of_the_images_shown(call, run, tmp_path):
+    from rawbench.store import Store
+
+    with Store.open(run) as store:
+        known = {row["image"]: row["ceiling_psnr"] for row in store.table("images")}
+    assert len(known) == 4 and all(value > 30 for value in known.values())
+    (shown,) = [line for line in call("table", run, "--camera", "Camera 1", "--markdown").out.splitlines()
+                if line.startswith("| ceiling")]  # fmt: skip
+    mean = (known["image1"] + known["image3"]) / 2
+    assert shown.count(f" {mean:.2f} ") == 1
+    by_camera = call("table", run, "--by-camera", "--markdown").out
+    assert [by_camera.count(f"| {name} | ceiling") for name in ("Camera 0", "Camera 1", "mean of cameras")] == [1] * 3
+
+
+def test_the_ceiling_needs_no_method_that_works(call, tmp_path):
+    from rawbench.store import Store
+
+    given = ("--dataset", "tiny", "--metrics", "psnr", "--out", "failed", "-j", "2")
+    call("run", "--methods", "failing:how=encode", *given)
+    with Store.open(tmp_path / "failed") as store:
+        assert all(row["ceiling_psnr"] > 30 for row in store.table("images"))
+    call("run", "--methods", "mean", "--dataset", "tiny:broken=nan", "--metrics", "psnr", "--out", "broken")
+    with Store.open(tmp_path / "broken") as store:
+        assert {row["image"] for row in store.table("images") if row["ceiling_psnr"] is None} == {"image1"}
+
+
+def test_published_rows_stand_under_the_measured_ones(call, run):
+    for form in ((), ("--markdown",), ("--latex",)):
+        plain = call("table", run, *form).out
+        with_them = call("table", run, *form, "--published").out
+        assert with_them.startswith(plain), form
+        under = with_them[len(plain) :]
+        assert "R2LCM-v2" in under and "56.74" in under and "not measured here" in under
+        assert "verify before quoting" in under
+    ended = call("table", run, "--csv", "--published")
+    assert ended.code == 2 and "published.csv" in ended.err

@@ -30,6 +30,7 @@ def made() -> Results:
     """``beta:step=<2>`` is exact at its last rate point, and its name must be escaped."""
     rows = [_row(m, p, i, r) for r in RENDITIONS for m in (0, 1) for p in range(5) for i in range(3)]
     image = {"height": 100, "width": 640, "simulated": 1, "source_digest": "d", "raw_space": "camera", "facts": {}}
+    ceilings = {"image0": 60.0, "image1": 62.0, "image2": math.inf}
     described = {"name": "x", "options": {}, "identity": {}, "format_version": 1, "code_digest": "c", "complexity": {}}
     metric = {"version": 1, "higher_is_better": 1, "aggregate": "mean", "unit": "dB", "summary": "a metric"}
     timings = [
@@ -42,7 +43,13 @@ def made() -> Results:
         meta={"protocol": "rawbench-1", "command": "rawbench run", "rawbench": "0.1.0", "last_run": "2026-01-01T00"},
         rows=tuple(rows),
         messages={},
-        images={(r.dataset, r.image): {**image, "camera": r.camera, "rendition": r.rendition} for r in rows},
+        images={
+            (r.dataset, r.image): {
+                **image, "dataset": r.dataset, "image": r.image, "camera": r.camera, "rendition": r.rendition,
+                "ceiling_psnr": ceilings[r.image],
+            }
+            for r in rows
+        },
         methods={m: described for m in METHODS},
         datasets={f"made:{r}": {"name": "made", "revision": "1", "options": {}} for r in RENDITIONS},
         metrics={"psnr": metric, "ssim": {**metric, "unit": "1"}},

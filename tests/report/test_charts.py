@@ -76,3 +76,21 @@ def test_files_stand_alone(drawn, made, tmp_path):
     text = svg.read_text()
     assert "alpha" in text and "PSNR against rate" in text
     assert png.read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_ceiling_is_drawn_where_it_is_finite(drawn):
+    data, charts = drawn
+    assert [r for r in data["ceilings"] if r["level"] == "all" and r["metric"] == "psnr"] == []
+    camera = {r["camera"]: r["value"] for r in data["ceilings"] if r["level"] == "camera" and r["metric"] == "psnr"}
+    assert camera == {"Camera 1": 62.0}, "the mean with an exact image is on no axis"
+    assert '"text": "ceiling"' in json.dumps(charts["camera-camera-1"].spec)
+    assert '"text": "ceiling"' not in json.dumps(charts["rd-psnr-made-png"].spec)
+    assert sum(r["level"] == "image" for r in data["ceilings"]) == 6
+    assert "ceilings" in charts["images"].data
+
+
+def test_a_run_from_before_the_ceiling_has_its_charts(made):
+    images = {key: {k: v for k, v in image.items() if k != "ceiling_psnr"} for key, image in made.images.items()}
+    old = replace(made, images=images)
+    data = chart_data(old, METRICS, typical_points(old, 0.1))
+    assert data["ceilings"] == [] and make_charts(old, data, METRICS)

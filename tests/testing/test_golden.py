@@ -10,7 +10,7 @@ from specimens import Honest, WrongShape
 
 from rawbench.errors import RawbenchError
 from rawbench.testing import CheckResult, Launcher, run_checks, write_golden
-from rawbench.testing.golden import read_golden
+from rawbench.testing.golden import golden_folder, read_golden
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +68,16 @@ def test_a_stream_without_its_raw_is_named(tmp_path: Path) -> None:
     with pytest.raises(RawbenchError, match="golden stream .*v1-x-q0.rbs"):
         read_golden(tmp_path)
     assert read_golden(tmp_path / "none") == {}
+
+
+def test_ours_are_found_from_any_project(tmp_path: Path) -> None:
+    ours = golden_folder("poly", tmp_path)
+    assert read_golden(ours / "poly") and ours == golden_folder("poly:curve=x", Path("/"))
+    (tmp_path / "results/golden/honest").mkdir(parents=True)
+    assert golden_folder(Honest, tmp_path) == tmp_path / "results/golden"
+    assert golden_folder("poly", tmp_path) == ours
+
+
+def test_they_are_small() -> None:
+    ours = golden_folder("poly", Path("/"))
+    assert sum(path.stat().st_size for path in ours.rglob("*")) < 1_000_000

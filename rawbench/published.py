@@ -1,0 +1,68 @@
+"""What papers report: numbers not measured here, with their protocols, to stand under a table and never in it.
+
+``results/published.csv`` holds them. Its columns: method, source, protocol, dataset, camera, rendition, bpp, psnr_db,
+note (``verify before quoting`` where it was not read in the source itself).
+"""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+from rawbench.errors import RawbenchError
+from rawbench.files import shipped
+
+COLUMNS = ("method", "source", "protocol", "dataset", "camera", "rendition", "bpp", "psnr_db", "note")
+# Titles of a printed table, with the columns that they show; the protocol is a footnote.
+_SHOWN = {
+    "method": "method", "dataset": "dataset", "camera": "camera", "sRGB": "rendition", "bpp": "bpp",
+    "PSNR dB": "psnr_db", "source": "source",
+}  # fmt: skip
+
+
+def published_file() -> Path:
+    """Where the rows are: in the installed package, or in the checkout."""
+    return shipped("published.csv")
+
+
+def read_published(path: Path | None = None) -> list[dict[str, str]]:
+    """The rows, by column.
+
+    Args:
+        path: of another file; None reads the one that is shipped.
+
+    Raises:
+        RawbenchError: it is missing, or has other columns.
+    """
+    path = path or published_file()
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            reader = csv.DictReader(file)
+            rows = list(reader)
+    except OSError as error:
+        raise RawbenchError(f"cannot read {path}: {error.strerror}") from None
+    if tuple(reader.fieldnames or ()) != COLUMNS:
+        raise RawbenchError(f"{path} has other columns than {', '.join(COLUMNS)}")
+    return rows
+
+
+def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the published table; its protocols and notes are numbered as in ``published_notes``."""
+    rows = read_published(path)
+    numbers = {text: str(number) for number, text in enumerate(_remarks(rows), 1)}
+    body = [[row[name] for name in _SHOWN.values()] + [numbers[_remark(row)]] for row in rows]
+    return [*_SHOWN, "note"], body
+
+
+def published_notes(path: Path | None = None) -> list[str]:
+    """What stands under the published table: that nothing of it was measured here, then each protocol."""
+    first = "published, not measured here: other images, rates and PSNRs than those above; never to be ranked with them"
+    return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_published(path)), 1))]
+
+
+def _remarks(rows: list[dict[str, str]]) -> list[str]:
+    return list(dict.fromkeys(_remark(row) for row in rows))
+
+
+def _remark(row: dict[str, str]) -> str:
+    return row["protocol"] + (f" ({row['note']})" if row["note"] else "")
