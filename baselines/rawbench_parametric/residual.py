@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,16 +17,11 @@ from rawbench.fitting import fit_polynomial
 from rawbench.polynomial import Polynomial
 from rawbench_parametric import jpeg2000
 from rawbench_parametric.poly import per_bit
+from rawbench_parametric.rate_search import MIDDLE, PEAK, best_quality, sound
 
-_MIDDLE = 32768
-_PEAK = 65535.0
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
 _SEARCH_PIXELS = 1 << 19  # the rate is searched on bands of the image when it is larger
-_SEARCH_STEPS = 9
-_DECIBELS_PER_BPP = 2.0
-_BEST_DECIBELS = 110.0
-_OVERSHOOT = 0.5  # decibels that OpenJPEG may reach above the PSNR that it is asked for
-_TOLERANCE = 0.25  # decibels that a sound codestream may miss its PSNR by
+_BAND_PIXELS = 1 << 19  # of an image that are worked on at a time
 
 
 @dataclass(frozen=True)
@@ -87,15 +83,22 @@ class Residual(rawbench.Codec):
             head = fitted.to_bytes()
         if point.bpp == 0:
             return head
-        with self.context.stage("synthesis"):
-            predicted = predict16(fitted.polynomial(), srgb)
-        with self.context.stage("transfer"):
-            error = (raw16(raw) - predicted).permute(1, 2, 0).cpu().numpy()
+        error = self._error(fitted.polynomial(), raw, srgb)
         with self.context.stage("entropy"):
             if point.bpp is None:
                 return head + jpeg2000.encode(wrap(error), None)
             room = point.bpp * error.shape[0] * error.shape[1] / 8 - len(head) - _HEADER_BYTES
             return head + encode_lossy(error, room)
+
+    def _error(self, polynomial: Polynomial, raw: Tensor, srgb: Tensor) -> np.ndarray:
+        """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
+        error = np.empty((*srgb.shape[1:], 3), np.int32)
+        for rows in bands(*srgb.shape[1:]):
+            with self.context.stage("synthesis"):
+                part = raw16(raw[:, rows]) - predict16(polynomial, srgb[:, rows])
+            with self.context.stage("transfer"):
+                error[rows] = part.int().permute(1, 2, 0).cpu().numpy()
+        return error
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Predict, and add the residual."""
@@ -105,74 +108,102 @@ class Residual(rawbench.Codec):
             fitted, body = read_polynomial(payload)
             if point.bpp == 0 and body:
                 raise rawbench.StreamError(f"{len(body)} bytes follow the polynomial")
-            if point.bpp is None:
-                error: np.ndarray | None = unwrap(jpeg2000.decode(body, height, width, exact=True))
-            else:
-                error = decode_lossy(body, height, width) if body else None
-        with self.context.stage("synthesis"):
-            if error is None:
-                return fitted.polynomial()(srgb).float()
-            predicted = predict16(fitted.polynomial(), srgb)
-        with self.context.stage("transfer"):
-            added = torch.from_numpy(error).to(srgb.device).permute(2, 0, 1)
-        with self.context.stage("synthesis"):
-            total = predicted + added
-            if point.bpp is None:
-                total = torch.remainder(total, 65536)
-            return (total.double() / _PEAK).clamp(0.0, 1.0).float()
+            coded = read_residual(body, height, width, point.bpp is None) if body or point.bpp is None else None
+        polynomial = fitted.polynomial()
+        if coded is None:
+            with self.context.stage("synthesis"):
+                return polynomial(srgb).float()
+        out = torch.empty(srgb.shape, device=srgb.device)
+        for rows in bands(height, width):
+            with self.context.stage("transfer"):
+                added = torch.from_numpy(coded(rows)).to(srgb.device).permute(2, 0, 1)
+            with self.context.stage("synthesis"):
+                total = predict16(polynomial, srgb[:, rows]) + added
+                if point.bpp is None:
+                    total = torch.remainder(total, 65536)
+                out[:, rows] = (total.double() / PEAK).clamp(0.0, 1.0).float()
+        return out
+
+
+def bands(height: int, width: int) -> Iterator[slice]:
+    """Slices that cover the rows of an image, so many at a time that memory is bounded."""
+    step = max(1, _BAND_PIXELS // width)
+    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def raw16(raw: Tensor) -> Tensor:
     """Raw on the 16-bit grid, int64."""
-    return torch.round(raw.double() * _PEAK).long()
+    return torch.round(raw.double() * PEAK).long()
 
 
 def predict16(polynomial: Polynomial, srgb: Tensor) -> Tensor:
     """The polynomial's raw on the 16-bit grid, int64 (3, H, W), the same on every machine."""
-    return torch.round(polynomial(srgb) * _PEAK).long()
+    return torch.round(polynomial(srgb) * PEAK).long()
 
 
 def wrap(error: np.ndarray) -> np.ndarray:
     """Differences of 16-bit values modulo 2**16, zero in the middle: uint16."""
-    return ((error + _MIDDLE) & 0xFFFF).astype(np.uint16)
+    return error.astype(np.uint16) + np.uint16(MIDDLE)  # both wrap
 
 
 def unwrap(planes: np.ndarray) -> np.ndarray:
     """Differences, int64, right modulo 2**16, from what ``wrap`` returned."""
-    return planes.astype(np.int64) - _MIDDLE
+    return planes.astype(np.int64) - MIDDLE
 
 
 def encode_lossy(error: np.ndarray, room: float) -> bytes:
     """Code a residual, int (H, W, 3), in at most ``room`` bytes or so; nothing when there is no room for anything."""
     rotation = principal_rotation(error)
-    turned = error @ rotation_matrix(rotation)
-    shift = 0
-    while np.abs(turned).max() / 2**shift > _MIDDLE - 1:
+    matrix = rotation_matrix(rotation)
+    rows = list(bands(*error.shape[:2]))
+    shift, largest = 0, max(float(np.abs(error[band] @ matrix).max()) for band in rows)
+    while largest / 2**shift > MIDDLE - 1:
         shift += 1
-    planes = (np.rint(turned / 2**shift) + _MIDDLE).astype(np.uint16)
+    planes = np.empty(error.shape, np.uint16)
+    for band in rows:
+        planes[band] = np.rint(error[band] @ matrix / 2**shift) + MIDDLE
     body = encode_at_rate(planes, room - 1 - len(rotation))
     return bytes([shift]) + rotation + body if body else b""
 
 
-def decode_lossy(body: bytes, height: int, width: int) -> np.ndarray:
-    """Decode what ``encode_lossy`` wrote (not empty): float64 (H, W, 3).
+def read_residual(body: bytes, height: int, width: int, exact: bool) -> Callable[[slice], np.ndarray]:
+    """Decode a residual.
+
+    Args:
+        body: of ``exact``, the codestream of what ``wrap`` returned; else what ``encode_lossy`` wrote, not empty.
+        height: rows.
+        width: columns.
+        exact: whether the point is lossless.
+
+    Returns:
+        The residual of a slice of rows: int64 or float64 (rows, W, 3).
 
     Raises:
         StreamError: the bytes are no residual.
     """
+    if exact:
+        planes = jpeg2000.decode(body, height, width, exact=True)
+        return lambda rows: unwrap(planes[rows])
     if len(body) < 5 or body[0] > 2:
         raise rawbench.StreamError("the residual's first bytes make no sense")
     planes = jpeg2000.decode(body[4:], height, width, exact=False)
-    turned = (planes.astype(np.float64) - _MIDDLE) * 2.0 ** body[0]
-    matrix = rotation_matrix(body[1:4])
+    return lambda rows: turn_back(planes[rows], body[0], rotation_matrix(body[1:4]))
+
+
+def turn_back(planes: np.ndarray, shift: int, matrix: np.ndarray) -> np.ndarray:
+    """Planes, uint16 (H, W, 3), back from the principal axes: float64, the same on every machine."""
+    turned = (planes.astype(np.float64) - MIDDLE) * 2.0**shift
     columns = [turned[..., 0] * row[0] + turned[..., 1] * row[1] + turned[..., 2] * row[2] for row in matrix]
     return np.stack(columns, -1)
 
 
 def principal_rotation(error: np.ndarray) -> bytes:
     """Three bytes for the rotation onto the principal axes of a residual (H, W, 3): a quaternion's vector part."""
-    flat = error.reshape(-1, 3).astype(np.float64)
-    _, axes = np.linalg.eigh(flat.T @ flat / len(flat))
+    scatter = np.zeros((3, 3))
+    for rows in bands(*error.shape[:2]):
+        flat = error[rows].reshape(-1, 3).astype(np.float64)
+        scatter += flat.T @ flat
+    _, axes = np.linalg.eigh(scatter / (error.size // 3))
     axes = axes[:, ::-1] * np.sign(axes[0, ::-1] + (axes[0, ::-1] == 0))
     if np.linalg.det(axes) < 0:
         axes[:, 2] = -axes[:, 2]
@@ -223,49 +254,3 @@ def encode_at_rate(planes: np.ndarray, room: float) -> bytes:
         if sound(planes, body, quality):
             return body
     return b""
-
-
-def best_quality(planes: np.ndarray, room: float) -> tuple[float, bytes] | None:
-    """The highest PSNR in decibels, of those tried, whose codestream fits into ``room`` bytes, and that codestream.
-
-    The PSNR grows until the bytes do not fit; then it is interpolated on the square root of the bytes.
-    """
-    nothing = decibels(planes, np.full_like(planes, _MIDDLE))
-    low = nothing - _OVERSHOOT
-    high, low_bytes, high_bytes = math.inf, 0, 0
-    # The first guess is what bits buy at high rates, 6 dB for one of each channel. They may buy far more where the
-    # residual is concentrated in a few places: steps double.
-    stride, best = max(0.5, _DECIBELS_PER_BPP * 8 * room / planes[..., 0].size), None
-    for _ in range(_SEARCH_STEPS):
-        if math.isinf(high):
-            middle, stride = low + stride, 2 * stride
-        else:
-            part = (math.sqrt(room) - math.sqrt(low_bytes)) / (math.sqrt(high_bytes) - math.sqrt(low_bytes))
-            middle = low + (high - low) * min(max(part, 0.15), 0.85)
-        body = jpeg2000.encode(planes, middle)
-        if len(body) > room:
-            high, high_bytes = middle, len(body)
-            continue
-        low, low_bytes = middle, len(body)
-        if not sound(planes, body, max(middle, nothing + _TOLERANCE)):
-            continue
-        best = middle, body
-        if len(body) > 0.97 * room or middle > _BEST_DECIBELS:
-            break
-    return best
-
-
-def sound(planes: np.ndarray, body: bytes, quality: float) -> bool:
-    """Whether a codestream decodes to the PSNR that it was made for.
-
-    OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block
-    that is cut there decodes to garbage, which costs decibels. Then another PSNR has to be asked for.
-    """
-    decoded = jpeg2000.decode(body, *planes.shape[:2], exact=False)
-    return decibels(planes, decoded) > min(quality, 90.0) - _TOLERANCE
-
-
-def decibels(planes: np.ndarray, decoded: np.ndarray) -> float:
-    """PSNR of 16-bit planes, peak 65535; at most that of a thirtieth of a step."""
-    error = np.mean((planes.astype(np.float64) - decoded) ** 2)
-    return 10 * math.log10(_PEAK**2 / max(float(error), 1e-3))

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from rawbench_parametric import jpeg2000, rate_search
+
+
+def planes_of(shape, seed=0):
+    """Residual-like planes: noise whose strength differs from place to place and from axis to axis."""
+    rng = np.random.default_rng(seed)
+    strength = np.linspace(0.2, 3, shape[1])[None, :, None] * np.array([60.0, 25.0, 10.0])
+    return np.rint(32768 + rng.normal(0, 1, (*shape, 3)) * strength).astype(np.uint16)
+
+
+@pytest.mark.parametrize("bpp", [1.0, 2.0, 8.0])
+def test_few_trials_fill_the_room(monkeypatch, bpp):
+    planes, trials, encode = planes_of((160, 192)), [], jpeg2000.encode
+    room = bpp * 160 * 192 / 8
+    monkeypatch.setattr(jpeg2000, "encode", lambda *a: trials.append(1) or encode(*a))
+    quality, body = rate_search.best_quality(planes, room)
+    assert 0.95 * room < len(body) <= room
+    assert rate_search.sound(planes, body, quality)
+    assert len(trials) <= 5
+
+
+def test_the_estimate_grows_with_the_quality_and_is_near():
+    planes = planes_of((128, 128))
+    expected = rate_search.expected_log_bytes(planes)
+    assert (np.diff(expected) > 0).all()
+    nothing = rate_search.decibels(planes, None)
+    for gain in (3.0, 8.0):
+        size = len(jpeg2000.encode(planes, nothing + gain))
+        assert 0.6 < np.exp(np.interp(gain, rate_search._GAINS, expected)) / size < 1.6
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 5)])
+def test_planes_of_zeros_and_of_any_size(shape):
+    planes = np.full((*shape, 3), rate_search.MIDDLE, np.uint16)
+    found = rate_search.best_quality(planes, 200.0)
+    assert found is not None and len(found[1]) <= 200
