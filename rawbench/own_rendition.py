@@ -22,9 +22,7 @@ from torch import Tensor
 from rawbench.camera.renditions import jpeg_bytes
 from rawbench.codec import Codec
 from rawbench.errors import PluginError, UsageError
-from rawbench.types import Sample
-
-QUALITY = 90
+from rawbench.types import OWN_RENDITION_QUALITY, Sample
 
 
 def carrier_path(stream: Path) -> Path:
@@ -47,7 +45,7 @@ def rendered(codec: Codec, raw: Tensor) -> bytes:
     if not isinstance(srgb, Tensor) or srgb.dtype != torch.uint8 or srgb.shape != raw.shape:
         found = f"{srgb.dtype} {tuple(srgb.shape)}" if isinstance(srgb, Tensor) else type(srgb).__name__
         raise PluginError(f"render returned {found}, not uint8 {tuple(raw.shape)}")
-    return jpeg_bytes(srgb.permute(1, 2, 0).cpu().numpy(), QUALITY)
+    return jpeg_bytes(srgb.permute(1, 2, 0).cpu().numpy(), OWN_RENDITION_QUALITY)
 
 
 def on_carrier(sample: Sample, jpeg: bytes) -> Sample:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 from rawbench_invertible.invisp import ARCHITECTURES
+from rawbench_invertible.networks import Architecture
 from rawbench_invertible.task import InvISPTask, as_jpeg
 from rawbench_invertible.weights import read_weights
 
@@ -57,16 +58,17 @@ def test_a_patch_that_is_no_multiple_of_16_is_refused():
 
 def test_the_loss_sinks():
     torch.manual_seed(0)
-    task = InvISPTask(InvISPTask.Config(learning_rate=0.003))
+    task = InvISPTask(InvISPTask.Config(architecture=Architecture(blocks=2, growth=4)))
     (optimizer,) = task.optimizers()
+    darker = {**batch(), "srgb": batch()["srgb"] // 2}
     losses = []
-    for step in range(15):
-        loss, scalars = task.loss(batch(), step, torch.Generator())
+    for step in range(12):
+        loss, scalars = task.loss(darker, step, torch.Generator())
         loss.backward()
         optimizer.step()
         optimizer.zero_grad()
-        losses.append(float(loss))
-    assert losses[-1] < 0.8 * losses[0] and all(not value.requires_grad for value in scalars.values())
+        losses.append(loss.item())
+    assert losses[-1] < 0.9 * losses[0] and all(not value.requires_grad for value in scalars.values())
 
 
 def test_validation_and_export(tmp_path):
