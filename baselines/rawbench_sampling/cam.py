@@ -1,0 +1,219 @@
+"""``cam``: raw at pixels that a network chooses, and a U-Net, tuned on them at the decoder, for all others."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from pydantic import Field
+from torch import Tensor
+
+import rawbench
+from rawbench import StreamError
+from rawbench.coefficients import read_polynomial
+from rawbench.errors import SampleError, UsageError
+from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
+from rawbench_sampling.cam_weights import read_weights
+from rawbench_sampling.global_map import gain_of, rough_rest
+from rawbench_sampling.positions import decode_positions, encode_positions
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.superpixels import chosen_positions
+from rawbench_sampling.tiles import extended, tiles
+from rawbench_sampling.uniform import fit_to_samples
+
+CELLS = (32, 16, 8, 4)
+"""Sides of superpixels by rate point index."""
+MOST_ITERATIONS = 50
+WEIGHTS = Path(__file__).parent / "weights"
+_TAG_BYTES = 4
+_RATE = 1e-4
+_GRID = 2.0**20  # of associations: sums in another order choose the same pixels
+
+
+class Cam(rawbench.Codec):
+    """Nam et al.'s content-aware metadata.
+
+    Payload: four bytes of the weights' digest; a byte, the iterations of fine-tuning; the positions of the samples
+    (``rawbench_sampling.positions``); the coded polynomial (``rawbench.coefficients``), fitted to the samples alone;
+    the samples. The sampler runs in float64 and at the encoder only.
+    """
+
+    name = "cam"
+    summary = "raw at pixels that a network chooses, and a U-Net for the others, tuned on them at the decoder"
+    paper = (
+        "Nam, Punnappurath, Brubaker & Brown, 'Learning sRGB-to-Raw-RGB De-rendering with Content-Aware Metadata', "
+        "CVPR 2022, arXiv 2206.01813. Published: a sampler U-Net associates pixels with superpixels of cells of 8 x 8 "
+        "pixels (softmax over 3 x 3 cells), each of which keeps its strongest pixel; a U-Net (32 to 512 features) "
+        "rebuilds raw from sRGB, mask and samples; L1, 1e-4 of a superpixel loss and 0.01 of a loss after inner steps; "
+        "10 Adam iterations at 1e-4 on the samples' L1 at the decoder; one model a camera and density; 54 bits a "
+        "sample, 6 of them for a position that takes more, and 47 to 53 dB so counted on NUS. Our specification: at "
+        "size=small 8 to 64 features, one model for cells of 32, 16, 8 and 4, whose side the sampler is told; the "
+        "networks see and predict what a polynomial of the sRGB, fitted to the samples, leaves of raw; positions and "
+        "samples range coded without loss; stored samples pasted back. size=reference: the published widths on raw "
+        "itself, without weights. The official code is non-commercial; none of it was used."
+    )
+    capabilities = rawbench.Capabilities(needs_training=True, decoder_trains=True, decode_tolerance=1e-4)
+    resource_options = ("size", "weights")
+
+    class Options(rawbench.Options):
+        """Options of ``cam``; the number of iterations reaches the decoder in the payload."""
+
+        finetune: int = Field(10, ge=0, le=MOST_ITERATIONS, description="iterations at the decoder; 0: none")
+        size: Literal["small", "reference"] = Field("small", description="reference: the published widths")
+        weights: Path | None = Field(None, description="another weights file; size=reference needs one")
+
+    @classmethod
+    def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
+        """Cells of 32 to 4 pixels a side."""
+        return [rawbench.RatePoint(index, f"cell={cell}") for index, cell in enumerate(CELLS)]
+
+    @classmethod
+    def identity(cls, options: Any) -> Mapping[str, Any]:
+        """The weights' digest."""
+        return {"weights": _networks_of(options, "cpu")[1]}
+
+    @classmethod
+    def complexity(cls, options: Any) -> Mapping[str, float]:
+        """Parameters and multiply-accumulates, counted; those of fine-tuning are not among them."""
+        return _complexity(PUBLISHED if options.size == "reference" else _networks_of(options, "cpu")[0].config)
+
+    def setup(self, context: rawbench.Context) -> None:
+        """Load the weights."""
+        super().setup(context)
+        self.networks, digest = _networks_of(self.options, context.device)
+        self.tag = bytes.fromhex(digest)[:_TAG_BYTES]
+        self.cell = CELLS[self.rate_point.index]
+
+    def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
+        """Choose pixels, and code where they are and what they hold."""
+        with self.context.stage("analysis"):
+            mask = self._chosen(raw, srgb)
+            codes = srgb[:, mask]
+            samples = torch.round(raw[:, mask].double() * PEAK).long()
+            fitted, _ = fit_to_samples(samples, codes, raw, srgb)
+        with self.context.stage("entropy"):
+            positions = encode_positions(mask.cpu().numpy(), self.cell)
+            coded = fitted.to_bytes() + encode_samples(samples, codes, fitted.polynomial())
+        self.context.record("position_bytes", len(positions))
+        return self.tag + bytes([self.options.finetune]) + positions + coded
+
+    def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
+        """Decode positions and samples, tune the network on them, rebuild, paste the samples."""
+        with self.context.stage("entropy"):
+            iterations, rest = self._head(payload)
+            found, rest = decode_positions(rest, *srgb.shape[1:], self.cell)
+            mask = torch.from_numpy(found).to(srgb.device)
+            fitted, rest = read_polynomial(rest)
+            codes = srgb[:, mask]
+            samples = decode_samples(rest, codes, fitted.polynomial()).double() / PEAK
+        with self.context.stage("synthesis"), torch.inference_mode(False):
+            base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
+            values = samples - base[:, mask]
+            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations)
+            out[:, mask] = samples
+            return out.clamp(0.0, 1.0).float()
+
+    def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
+        """Return ``samples`` (H, W): 1 where raw is stored."""
+        return {"samples": self._chosen(raw, srgb).float()}
+
+    def _head(self, payload: bytes) -> tuple[int, bytes]:
+        if len(payload) <= _TAG_BYTES:
+            raise StreamError("the payload ends too early")
+        if payload[:_TAG_BYTES] != self.tag:
+            raise StreamError("the payload was written with other weights of cam")
+        if payload[_TAG_BYTES] > MOST_ITERATIONS:
+            raise StreamError(f"{payload[_TAG_BYTES]} iterations of fine-tuning are more than {MOST_ITERATIONS}")
+        return payload[_TAG_BYTES], payload[_TAG_BYTES + 1 :]
+
+    def _chosen(self, raw: Tensor, srgb: Tensor) -> Tensor:
+        """The mask of the samples, bool (H, W)."""
+        height, width = srgb.shape[1:]
+        values = raw
+        if self.networks.config.residual:
+            rest = rough_rest(raw, srgb)
+            values = rest * gain_of(rest)
+        networks = copy.deepcopy(self.networks).double()
+        multiple = max(self.cell, networks.sampler.multiple)
+        colours, values = (extended(image, multiple).double() for image in (srgb.float() / 255, values))
+        association = torch.empty(9, *colours.shape[1:], dtype=torch.float64, device=srgb.device)
+        with torch.no_grad():
+            for tile in tiles(*colours.shape[1:], networks.sampler.reach):
+                y, x = tile.window
+                part = networks.association(colours[None, :, y, x], values[None, :, y, x], [self.cell])[0]
+                association[:, *tile.core] = part[:, *tile.inner]
+        association = torch.round(association * _GRID)
+        association[:, height:], association[:, :, width:] = -1.0, -1.0
+        rows, columns = (-(-size // self.cell) * self.cell for size in (height, width))
+        positions = chosen_positions(association[:, :rows, :columns], self.cell)
+        mask = torch.zeros(rows * columns, dtype=torch.bool, device=srgb.device).index_fill(0, positions, True)
+        return mask.reshape(rows, columns)[:height, :width].contiguous()
+
+
+def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, iterations: int) -> Tensor:
+    """What the reconstructor, tuned on the samples, makes of them: raw, or its rest, float64 (3, H, W).
+
+    Args:
+        networks: in evaluation mode; left as they are.
+        srgb: uint8 (3, H, W).
+        mask: bool (H, W), where samples are.
+        values: float64 (3, N), raw or its rest at the samples.
+        iterations: of fine-tuning.
+    """
+    network, config = networks.reconstructor, networks.config
+    height, width = mask.shape
+    gain = gain_of(values) if config.residual else values.new_ones((), dtype=torch.float32)
+    colours = extended(srgb.float() / 255, network.multiple)
+    known = torch.zeros(4, *colours.shape[1:], device=srgb.device)
+    known[:3, :height, :width][:, mask] = values.float() * gain
+    known[3, :height, :width] = mask.float()
+    image = torch.cat([colours, known])[None]
+    if iterations:
+        network = _tuned(network, config, image, iterations)
+    out = torch.empty_like(colours)
+    with torch.no_grad():
+        for tile in tiles(*colours.shape[1:], network.reach):
+            part = image[:, :, *tile.window]
+            out[:, *tile.core] = reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])[0][:, *tile.inner]
+    return (out[:, :height, :width] / gain).double()
+
+
+def _tuned(network: UNet, config: Architecture, image: Tensor, iterations: int) -> UNet:
+    """A copy of the network after some steps of Adam on the mean L1 of the samples, statistics of batches frozen."""
+    network = copy.deepcopy(network).eval().requires_grad_(True)
+    optimizer = torch.optim.Adam(network.parameters(), lr=_RATE)
+    count = 3 * image[:, 6:].sum()
+    with torch.enable_grad():
+        for _ in range(iterations):
+            optimizer.zero_grad()
+            for tile in tiles(*image.shape[2:], network.reach):
+                part = image[:, :, *tile.window]
+                out = reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])
+                error = part[:, 6:] * (out - part[:, 3:6]).abs()
+                (error[:, :, *tile.inner].sum() / count).backward()
+            optimizer.step()
+    return network.requires_grad_(False)
+
+
+def _networks_of(options: Any, device: torch.device | str) -> tuple[CamNetworks, str]:
+    if options.weights is None and options.size == "reference":
+        raise UsageError("cam: size=reference has no weights here: train them (cam-reference.toml), give weights=FILE")
+    path = options.weights or WEIGHTS / "cam.safetensors"
+    networks, digest = read_weights(path, device)
+    if (networks.config == PUBLISHED) != (options.size == "reference"):
+        raise SampleError(f"{path}: not weights of cam at size={options.size}")
+    return networks, digest
+
+
+@cache
+def _complexity(config: Architecture) -> dict[str, float]:
+    networks = empty_networks(config)
+    return {
+        "parameters": float(sum(parameter.numel() for parameter in networks.parameters())),
+        "encode_kmac_per_pixel": networks.sampler.macs_per_pixel() / 1000,
+        "decode_kmac_per_pixel": networks.reconstructor.macs_per_pixel() / 1000,
+    }
