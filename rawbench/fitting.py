@@ -36,6 +36,7 @@ _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a st
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
 _TRIAL_CLASS_PIXELS = 1 << 12
 _MIDDLING_STEP = 9  # at which degrees are compared
+_Fit = tuple[NormalEquations, np.ndarray]  # equations and their solution
 
 
 @dataclass(frozen=True)
@@ -138,8 +139,9 @@ def _choose_corrections(
 ) -> tuple[int, dict[int, int]]:
     """Step index, and the degree of each clip class that is worth it."""
     best: tuple[float, int, dict[int, _Choice]] | None = None
+    fits = {c: _leading_corrections(e, c, degree, pixels) for c, e in classes.items()}
     for step in range(1, 11):
-        options = {c: _correction_options(e, c, degree, step, pixels) for c, e in classes.items()}
+        options = {c: _correction_options(float(classes[c].energy.sum()), fits[c], step) for c in classes}
         chosen = {c: found[0] for c, found in options.items()}
         for _ in range(4):  # the price of a bit in squared error depends on the total, which depends on the choice
             total = rest + sum(choice.error for choice in chosen.values()) + values * _FLOOR
@@ -158,11 +160,11 @@ def _cheapest(options: list[_Choice], exchange: float) -> _Choice:
     return min(options, key=lambda option: option.error + exchange * option.bits)
 
 
-def _correction_options(equations: NormalEquations, clipped: int, degree: int, step: int, pixels: int) -> list[_Choice]:
+def _leading_corrections(equations: NormalEquations, clipped: int, degree: int, pixels: int) -> list[_Fit]:
+    """The corrections of a clip class, of degree 0, 1, ..., as far as there are pixels for their coefficients."""
     outputs = len(clipped_channels(clipped))
     terms = len(exponents(degree, 3 - outputs))
-    options = [_Choice(-1, float(equations.energy.sum()), 0.0)]
-    size = 0.5 ** (1 + step)
+    fits: list[_Fit] = []
     for low in range(degree + 1 if outputs < 3 else 1):
         kept = len(exponents(low, 3 - outputs))
         if pixels * outputs * kept > equations.weight / 3:
@@ -171,7 +173,15 @@ def _correction_options(equations: NormalEquations, clipped: int, degree: int, s
         part = NormalEquations(len(rows), 1)
         part.gram, part.moment = equations.gram[np.ix_(rows, rows)], equations.moment[rows]
         part.energy, part.weight = equations.energy, equations.weight
-        integers = round_coefficients(part, part.solve(), size)
+        fits.append((part, part.solve()))
+    return fits
+
+
+def _correction_options(energy: float, fits: list[_Fit], step: int) -> list[_Choice]:
+    options = [_Choice(-1, energy, 0.0)]
+    size = 0.5 ** (1 + step)
+    for low, (part, solution) in enumerate(fits):
+        integers = round_coefficients(part, solution, size)
         error = float(part.squared_error(integers * size).sum())
         options.append(_Choice(low, error, approximate_bits(integers) + 3))
     return options

@@ -94,15 +94,15 @@ def features(codes: Tensor, degree: int, curve: str = "bt709-floor") -> Tensor:
     """
     tables = torch.from_numpy(legendre_tables(curve).copy()).to(codes.device)
     index = codes.long()
-    powers = [[tables[k][index[:, c]] for k in range(degree + 1)] for c in range(codes.shape[1])]
-    columns = []
-    for term in exponents(degree, codes.shape[1]):
-        column = torch.ones(len(codes), dtype=torch.float64, device=codes.device)
+    powers = [tables[: degree + 1, index[:, c]] for c in range(codes.shape[1])]
+    terms = exponents(degree, codes.shape[1])
+    # One row a term: rows are written far faster than columns.
+    rows = torch.ones((len(terms), len(codes)), dtype=torch.float64, device=codes.device)
+    for row, term in zip(rows, terms, strict=True):
         for c, k in enumerate(term):
             if k:
-                column = column * powers[c][k]
-        columns.append(column)
-    return torch.stack(columns, 1)
+                row *= powers[c][k]
+    return rows.T
 
 
 class NormalEquations:
