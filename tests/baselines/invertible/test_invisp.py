@@ -66,7 +66,7 @@ def test_the_published_size_has_no_weights():
 
 def test_both_modes_in_a_run(call, tmp_path):
     ended = call("run", "--methods", "invisp,invisp:rendition=own", "--dataset", "sample", "--metrics", "psnr",
-                 "--images", "rawpipe_chart_1", "--device", "cpu", "--out", "run", plugin=None)  # fmt: skip
+                 "--images", "olympus-e-pl6_city_2", "--device", "cpu", "--out", "run", plugin=None)  # fmt: skip
     assert ended.code == 0, ended.err
     assert "invisp:rendition=own: not on the dataset's sRGB" in ended.out
     streams = tmp_path / "run" / "streams"
