@@ -14,7 +14,7 @@ LONGEST_CELL = 32
 
 
 class Architecture(BaseModel):
-    """Widths of both networks; the published ones are 32 and 32, with four levels, no ``shuffle`` and no ``residual``."""
+    """Widths of both networks; ``PUBLISHED`` has the published ones."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
