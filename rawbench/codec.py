@@ -31,6 +31,10 @@ def _untimed(name: str) -> Iterator[None]:
     yield
 
 
+def unwatched(done: int, total: int) -> None:
+    """What ``Context.advance`` calls when nobody wants to know."""
+
+
 class Context:
     """What the harness hands to a codec: where to compute, and where to say what it did.
 
@@ -44,6 +48,7 @@ class Context:
         device: torch.device | str = "cpu",
         seed: int = 0,
         stage: Callable[[str], AbstractContextManager[None]] = _untimed,
+        advance: Callable[[int, int], None] = unwatched,
     ) -> None:
         import torch
 
@@ -51,10 +56,15 @@ class Context:
         self.seed = seed
         self.recorded: dict[str, float] = {}
         self._stage = stage
+        self._advance = advance
 
     def stage(self, name: str) -> AbstractContextManager[None]:
         """Mark a part of encode or decode: ``analysis``, ``entropy``, ``synthesis`` or ``transfer``."""
         return self._stage(name)
+
+    def advance(self, done: int, total: int) -> None:
+        """Say how far encode or decode is, in tiles, bands or whatever it counts, for a progress bar."""
+        self._advance(done, total)
 
     def record(self, name: str, value: float) -> None:
         """Keep a number beside the measurements, for example ``bits_estimated``."""

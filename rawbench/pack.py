@@ -6,11 +6,11 @@ Inside the JPEG's segments (``rawbench.camera.carrier``): the camera facts behin
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -35,7 +35,15 @@ from rawbench.types import RatePoint, Sample, SampleInfo
 OUTPUT_SUFFIXES = (".dng", ".tif", ".tiff", ".npy")
 _NAMES = (271, 272)
 
-Report = Callable[[str], None]
+
+class Report(Protocol):
+    """Who is told what is being done, and how far it is."""
+
+    def step(self, text: str) -> None:
+        """Something else is being done."""
+
+    def advance(self, done: int, total: int) -> None:
+        """So much of it is done."""
 
 
 @dataclass(frozen=True)
@@ -123,7 +131,9 @@ def read_photo(photo: Path, given: Path | None, rendition: str = "jpeg95") -> Ph
     return Photo(jpeg, len(exif) + 4 if exif else 0, kept, sample, border)
 
 
-def pack_photo(photo: Photo, codec: type[Codec], options: Any, point: RatePoint, device: str, seed: int = 0) -> Packed:
+def pack_photo(
+    photo: Photo, codec: type[Codec], options: Any, point: RatePoint, device: str, seed: int, report: Report
+) -> Packed:
     """Encode at one rate point and put the stream into the JPEG.
 
     Raises:
@@ -131,7 +141,8 @@ def pack_photo(photo: Photo, codec: type[Codec], options: Any, point: RatePoint,
     """
     refuse_own_rendition(codec, options)
     placed = Sample(photo.sample.info, photo.sample.raw.to(device), photo.sample.srgb.to(device))
-    stream, _, _ = encode_stream(codec, options, point, placed, device, seed)
+    report.step(f"encoding {point.name}")
+    stream, _, _ = encode_stream(codec, options, point, placed, device, seed, report.advance)
     blob = write_varint(len(photo.facts)) + photo.facts + stream
     jpeg = carrier.insert(photo.jpeg, blob)
     segments = len(jpeg) - len(photo.jpeg) - len(blob)
@@ -152,8 +163,7 @@ def pack_within(
     best, low, high = None, 0, len(points)
     while low < high:
         middle = (low + high) // 2
-        report(f"encoding {points[middle].name}")
-        packed = pack_photo(photo, codec, options, points[middle], device, seed)
+        packed = pack_photo(photo, codec, options, points[middle], device, seed, report)
         if packed.added_bytes <= max_bytes:
             best, low = packed, middle + 1
         else:
@@ -197,7 +207,13 @@ def accept_changed_pixels(stream: bytes, srgb: torch.Tensor) -> tuple[bytes, boo
 
 
 def unpack_photo(
-    jpeg: bytes, contents: Contents, codec: type[Codec], resources: Mapping[str, Any], device: str, force: bool = False
+    jpeg: bytes,
+    contents: Contents,
+    codec: type[Codec],
+    resources: Mapping[str, Any],
+    device: str,
+    force: bool,
+    report: Report,
 ) -> tuple[torch.Tensor, bool]:
     """Rebuild the raw of a packed JPEG.
 
@@ -208,6 +224,7 @@ def unpack_photo(
         resources: values of the method's ``resource_options``.
         device: ``cpu`` or ``cuda``.
         force: decode from changed pixels too, as well as that goes.
+        report: is told how far it is.
 
     Returns:
         raw on the CPU, float32 (3, H, W), and whether the pixels were changed.
@@ -217,8 +234,9 @@ def unpack_photo(
     """
     srgb = srgb_tensor(carrier.decode_jpeg(jpeg))
     stream, changed = accept_changed_pixels(contents.stream, srgb) if force else (contents.stream, False)
+    report.step(f"decoding {codec.name}")
     try:
-        raw, _, _ = decode_stream(codec, resources, stream, srgb.to(device), device)
+        raw, _, _ = decode_stream(codec, resources, stream, srgb.to(device), device, report.advance)
     except StreamError as error:
         if not force and "sRGB" in str(error):
             raise StreamError(f"{error}; --force decodes it all the same") from None

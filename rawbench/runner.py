@@ -11,7 +11,7 @@ import gc
 import hashlib
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from typing import Any
 import torch
 
 from rawbench.ceiling import ceiling_psnr
-from rawbench.codec import Codec, Context
+from rawbench.codec import Codec, Context, unwatched
 from rawbench.device import synchroniser
 from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError
 from rawbench.files import write_atomically
@@ -188,9 +188,15 @@ def encode_to_file(codec_class: type[Codec], cell: Cell, sample: Sample, path: P
 
 
 def encode_stream(
-    codec_class: type[Codec], options: Any, point: RatePoint, sample: Sample, device: str, seed: int
+    codec_class: type[Codec],
+    options: Any,
+    point: RatePoint,
+    sample: Sample,
+    device: str,
+    seed: int,
+    advance: Callable[[int, int], None] = unwatched,
 ) -> tuple[bytes, dict[str, Any], float]:
-    """Make an encoder, encode, and put the header before the payload.
+    """Make an encoder, encode, and put the header before the payload; ``advance`` is told how far it is.
 
     Returns:
         The whole file; its facts (encode_seconds, bits_estimated, recorded); the seconds of setup.
@@ -199,7 +205,7 @@ def encode_stream(
         PluginError: encode returned no bytes.
     """
     codec = codec_class(options, point)
-    context = Context(device, seed)
+    context = Context(device, seed, advance=advance)
     _, setup_seconds = _timed(device, lambda: codec.setup(context))
     with torch.inference_mode():
         payload, seconds = _timed(device, lambda: codec.encode(sample.raw, sample.srgb))
@@ -214,7 +220,12 @@ def encode_stream(
 
 
 def decode_stream(
-    codec_class: type[Codec], resources: Mapping[str, Any], stream: bytes, srgb: torch.Tensor, device: str
+    codec_class: type[Codec],
+    resources: Mapping[str, Any],
+    stream: bytes,
+    srgb: torch.Tensor,
+    device: str,
+    advance: Callable[[int, int], None] = unwatched,
 ) -> tuple[torch.Tensor, float, float]:
     """Make a fresh decoder and decode a whole file.
 
@@ -224,6 +235,7 @@ def decode_stream(
         stream: the file's bytes.
         srgb: uint8 (3, H, W) on the device.
         device: ``cpu`` or ``cuda``.
+        advance: is told how far it is.
 
     Returns:
         raw as the method returned it, the seconds of decode, and those of setup.
@@ -238,7 +250,7 @@ def decode_stream(
         raise StreamError(f"the stream is of {what}, which {codec_class.name} cannot read")
     options = codec_class.Options.model_validate(dict(resources))
     codec = codec_class(options, point_of(codec_class, options, header.rate_point))
-    _, setup_seconds = _timed(device, lambda: codec.setup(Context(device)))
+    _, setup_seconds = _timed(device, lambda: codec.setup(Context(device, advance=advance)))
     with torch.inference_mode():
         raw, seconds = _timed(device, lambda: codec.decode(payload, srgb))
     return raw, seconds, setup_seconds

@@ -94,6 +94,7 @@ class Residual(rawbench.Codec):
         """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
         error = np.empty((*srgb.shape[1:], 3), np.int32)
         for rows in bands(*srgb.shape[1:]):
+            self.context.advance(rows.start, 2 * len(error))  # the codestream is the other half
             with self.context.stage("synthesis"):
                 part = raw16(raw[:, rows]) - predict16(polynomial, srgb[:, rows])
             with self.context.stage("transfer"):
@@ -115,6 +116,7 @@ class Residual(rawbench.Codec):
                 return polynomial(srgb).float()
         out = torch.empty(srgb.shape, device=srgb.device)
         for rows in bands(height, width):
+            self.context.advance(rows.start, height)
             with self.context.stage("transfer"):
                 added = torch.from_numpy(coded(rows)).to(srgb.device).permute(2, 0, 1)
             with self.context.stage("synthesis"):

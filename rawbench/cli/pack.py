@@ -64,15 +64,14 @@ def pack(
 
     check_folder(output)
     kind = resolve_device(device)
-    with make_steps() as step:
-        step(f"reading {photo.name}")
+    with make_steps() as steps:
+        steps.step(f"reading {photo.name}")
         picture = read_photo(photo, carrier, rendition)
         if point is not None:
-            step(f"encoding {point.name}")
-            packed = pack_photo(picture, codec, options, point, kind, seed)
+            packed = pack_photo(picture, codec, options, point, kind, seed, steps)
         else:
-            packed = pack_within(picture, codec, options, max_bytes or MAX_BYTES, kind, seed, step)
-        step(f"writing {output.name}")
+            packed = pack_within(picture, codec, options, max_bytes or MAX_BYTES, kind, seed, steps)
+        steps.step(f"writing {output.name}")
         write_atomically(output, packed.jpeg)
     info = picture.sample.info
     if any(picture.border):

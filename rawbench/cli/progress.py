@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -83,17 +83,50 @@ def make_progress() -> Iterator[BarProgress | LineProgress]:
         progress.close()
 
 
+class LineSteps:
+    """A line every ten seconds while a step lasts: for logs."""
+
+    def __init__(self, every_seconds: float = 10.0) -> None:
+        self.every_seconds = every_seconds
+        self._text = ""
+        self._next = time.monotonic() + every_seconds
+
+    def step(self, text: str) -> None:
+        self._text = text
+
+    def advance(self, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now >= self._next:
+            self._next = now + self.every_seconds
+            click.echo(f"{self._text}: {done}/{total}", err=True)
+
+
+class BarSteps:
+    """A bar with what is being done, how far, and for how long; gone when all is done."""
+
+    def __init__(self, bar: Any) -> None:
+        self._bar = bar
+        self._task: Any = None
+
+    def step(self, text: str) -> None:
+        if self._task is not None:
+            self._bar.remove_task(self._task)
+        self._task = self._bar.add_task(text, total=None)
+
+    def advance(self, done: int, total: int) -> None:
+        self._bar.update(self._task, total=total, completed=done)
+
+
 @contextmanager
-def make_steps() -> Iterator[Callable[[str], None]]:
-    """In a terminal, a line that says what is being done and for how long, gone when all is done; else nothing."""
+def make_steps() -> Iterator[BarSteps | LineSteps]:
+    """What tells of the steps of one long command, on stderr: a bar in a terminal, lines elsewhere."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield LineSteps()
         return
     from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 
     console = Console(stderr=True)
-    columns = (BarColumn(), TextColumn("{task.description}", style="dim"), TimeElapsedColumn())
+    columns = (BarColumn(), TaskProgressColumn(), TextColumn("{task.description}", style="dim"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task("", total=None)
-        yield lambda text: bar.update(task, description=text)
+        yield BarSteps(bar)

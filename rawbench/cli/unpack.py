@@ -33,15 +33,14 @@ def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str,
 
     check_unpacked_output(output, cfa)
     kind = resolve_device(device)
-    with make_steps() as step, naming(file):
-        step(f"reading {file.name}")
+    with make_steps() as steps, naming(file):
+        steps.step(f"reading {file.name}")
         jpeg = read_bytes(file)
         contents = read_contents(jpeg)
         codec = method_of_stream(contents.header)
         resources = decoder_resources(codec, options)
-        step(f"decoding {codec.name}")
-        raw, changed = unpack_photo(jpeg, contents, codec, resources, kind, force)
-        step(f"writing {output.name}")
+        raw, changed = unpack_photo(jpeg, contents, codec, resources, kind, force, steps)
+        steps.step(f"writing {output.name}")
         write_unpacked(output, raw, contents.facts, jpeg, cfa)
     if changed:
         warning = f"{file}: the pixels were changed since; the raw is not what was packed"

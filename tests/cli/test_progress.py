@@ -1,0 +1,33 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+from rich.progress import Progress
+
+from rawbench.cli.progress import BarSteps, LineSteps
+from rawbench.codec import Context
+
+
+def test_lines_say_how_far_a_step_is_but_not_too_often(capsys):
+    steps = LineSteps(every_seconds=0)
+    steps.step("decoding it")
+    steps.advance(3, 8)
+    assert capsys.readouterr().err == "decoding it: 3/8\n"
+    steps = LineSteps(every_seconds=1000)
+    steps.advance(3, 8)
+    assert capsys.readouterr().err == ""
+
+
+def test_a_bar_shows_the_last_step_alone():
+    with Progress(console=Console(file=io.StringIO())) as bar:
+        steps = BarSteps(bar)
+        steps.step("reading")
+        steps.step("encoding")
+        Context(advance=steps.advance).advance(2, 5)
+        (task,) = bar.tasks
+        assert (task.description, task.completed, task.total) == ("encoding", 2, 5)
+
+
+def test_nobody_has_to_watch():
+    Context().advance(1, 2)
