@@ -63,20 +63,19 @@ def test_order_and_layout_do_not_matter():
 
 
 @pytest.mark.slow
-def test_no_global_mapping_beats_it_on_any_sample_image():
+@pytest.mark.parametrize("method", GLOBAL_MAPPINGS)
+def test_no_global_mapping_beats_it_on_any_sample_image(method):
     catalogue = load_plugins()
     dataset = open_dataset(dataset_spec("sample", catalogue), catalogue)
+    codec = catalogue.methods.load(method)
+    richest = codec.rate_points(codec.Options())[-1]
     for id in dataset.ids():
         sample = dataset.load(id)
-        ceiling = ceiling_psnr(sample.raw, sample.srgb)
-        for method in GLOBAL_MAPPINGS:
-            codec = catalogue.methods.load(method)
-            points = codec.rate_points(codec.Options())
-            for point in {points[0], points[len(points) // 2], points[-1]}:
-                psnr = psnr_of(mean_squared_error(sample.raw, decoded(codec, point, sample)))
-                assert psnr < ceiling, f"{method} {point.name} on {id}"
+        psnr = psnr_of(mean_squared_error(sample.raw, decoded(codec, richest, sample)))
+        assert psnr < ceiling_psnr(sample.raw, sample.srgb), id
 
 
+@torch.inference_mode()
 def decoded(codec: type[rawbench.Codec], point: rawbench.RatePoint, sample: rawbench.Sample) -> torch.Tensor:
     made = codec(codec.Options(), point)
     made.setup(rawbench.Context("cpu", 0))

@@ -9,50 +9,33 @@ from rawbench.polynomial import chunks
 from rawbench_sampling.grid import Grid
 
 NEIGHBOURS = 7  # a window of so many samples a side: the 49 nearest in position
-_LEAST_CELL = 16  # pixels a side that one system serves
+LEAST_CELL = 16  # pixels a side that one system serves
 _BATCH = 2048
 _SMOOTHING = 1e-4
 
 
-def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Tensor:
+def interpolate_at(
+    values: Tensor, codes: Tensor, pixels: Tensor, places: Tensor, grid: Grid, position: float
+) -> Tensor:
     """Interpolate values of the samples over sRGB colour and position with the linear kernel and a constant.
 
     Pixels belong to cells of the grid, at least 16 x 16 large. For each cell, the system of its neighbourhood (a
     window of 7 x 7 samples, moved inside the image) is solved once and serves all its pixels.
 
     Args:
-        values: float64 (3, rows, columns), at the samples.
-        srgb: uint8 (3, H, W).
+        values: float64 (3, rows, columns) and codes: uint8 (3, rows, columns), sRGB, at the samples.
+        pixels: uint8 (3, N), sRGB of the pixels, and places: int64 (N,), their row-major positions.
         grid: where the samples are.
         position: weight of the position, relative to the longer side, against colours in [0, 1].
 
     Returns:
-        float64 (3, H, W), not clipped.
-    """
-    pixels = srgb.reshape(3, -1)
-    everything = torch.arange(pixels.shape[1], device=srgb.device)
-    return interpolate_at(values, grid.take(srgb), pixels, everything, grid, position).reshape(srgb.shape)
-
-
-def interpolate_at(
-    values: Tensor, codes: Tensor, pixels: Tensor, places: Tensor, grid: Grid, position: float
-) -> Tensor:
-    """``interpolate`` at some pixels only.
-
-    Args:
-        values: float64 (3, rows, columns) and codes: uint8 (3, rows, columns), sRGB, at the samples.
-        pixels: uint8 (3, N), sRGB of the pixels, and places: int64 (N,), their row-major positions.
-        grid: where the samples are.
-        position: as in ``interpolate``.
-
-    Returns:
         float64 (3, N).
     """
-    group = -(-_LEAST_CELL // grid.step)  # samples a side of a cell
+    group = -(-LEAST_CELL // grid.step)  # samples a side of a cell
     row, column = grid.nearest(pixels.device)
     owner = ((row // group)[:, None] * -(-grid.columns // group) + (column // group)[None]).reshape(-1)[places]
     used, owner = torch.unique(owner, return_inverse=True)
-    members = _neighbourhoods(grid, group, pixels.device)[used]
+    members = neighbourhoods(grid, group, pixels.device)[used]
     sample_y, sample_x = torch.meshgrid(
         *(
             first + grid.step * torch.arange(count, device=pixels.device)
@@ -60,21 +43,21 @@ def interpolate_at(
         ),
         indexing="ij",
     )
-    centres = _features(codes.reshape(3, -1), sample_y.reshape(-1), sample_x.reshape(-1), grid, position)
+    centres = features(codes.reshape(3, -1), sample_y.reshape(-1), sample_x.reshape(-1), grid, position)
     right = values.reshape(3, -1).T.double()
     weights = [_solve(centres, right, members[part]) for part in chunks(len(members), _BATCH)]
     solved = torch.cat(weights) if weights else torch.zeros(0, 1, 3, dtype=torch.float64, device=pixels.device)
     out = torch.empty(pixels.shape, dtype=torch.float64, device=pixels.device)
     for part in chunks(pixels.shape[1], 1 << 14):
         here, own = places[part], owner[part]
-        points = _features(pixels[:, part], here // grid.width, here % grid.width, grid, position)
+        points = features(pixels[:, part], here // grid.width, here % grid.width, grid, position)
         kernel = -_distances(points[:, None], centres[members[own]]).squeeze(1)
         tail = torch.ones(len(here), 1, dtype=torch.float64, device=pixels.device)
         out[:, part] = torch.einsum("nk,nkc->cn", torch.cat([kernel, tail], 1), solved[own])
     return out
 
 
-def _neighbourhoods(grid: Grid, group: int, device: torch.device) -> Tensor:
+def neighbourhoods(grid: Grid, group: int, device: torch.device) -> Tensor:
     """For each cell of ``group`` x ``group`` samples, the indices of the samples of its window: int64 (cells, K)."""
     axes = []
     for count in (grid.rows, grid.columns):
@@ -86,7 +69,7 @@ def _neighbourhoods(grid: Grid, group: int, device: torch.device) -> Tensor:
     return index.reshape(len(axes[0]) * len(axes[1]), -1)
 
 
-def _features(codes: Tensor, y: Tensor, x: Tensor, grid: Grid, position: float) -> Tensor:
+def features(codes: Tensor, y: Tensor, x: Tensor, grid: Grid, position: float) -> Tensor:
     """Colour in [0, 1] and weighted position: float64 (N, 5)."""
     scale = position / max(grid.height, grid.width)
     return torch.cat([codes.T.double() / 255, torch.stack([y, x], 1).double() * scale], 1)

@@ -11,8 +11,8 @@ import rawbench
 from rawbench.coefficients import read_polynomial
 from rawbench.fitting import fit_polynomial
 from rawbench_sampling.grid import STEPS, Grid
-from rawbench_sampling.rbf import interpolate
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.thin_plate import interpolate
 
 _POSITION = 0.3
 _PAPER_BITS = 48  # a sample: three values of 16 bits
@@ -29,10 +29,10 @@ class Sam(rawbench.Codec):
     paper = (
         "Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021. Published: raw samples "
         "on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour and position "
-        "(as later papers describe it; no code is public). Our specification: centred grid; linear kernel and a "
-        "constant on gamma-coded sRGB in [0, 1] and the position over the longer side; a local system for each cell "
-        "of at least 16 x 16 pixels, of the 7 x 7 samples around it; stored samples pasted back; samples range "
-        "coded without loss."
+        "(as later papers describe it; no code is public). Our specification: centred grid; thin-plate kernel and an "
+        "affine part on gamma-coded sRGB in [0, 1] and the position over the longer side, weighted 0.3; a local system "
+        "for each cell of at least 16 x 16 pixels, of the 7 x 7 samples around it and of 32 samples spread over the "
+        "colours of the image; stored samples pasted back; samples range coded without loss."
     )
     capabilities = rawbench.Capabilities()
 

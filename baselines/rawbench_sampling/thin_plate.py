@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rawbench.polynomial import chunks
 from rawbench_sampling.grid import Grid
-from rawbench_sampling.rbf import _LEAST_CELL, _features, _neighbourhoods
+from rawbench_sampling.rbf import LEAST_CELL, features, neighbourhoods
 
 SPREAD = 32
 _SMOOTHING = 3e-4  # on the kernel's diagonal: raw is noisy
@@ -33,22 +33,22 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
         float64 (3, H, W), not clipped.
     """
     codes, device = grid.take(srgb).reshape(3, -1), srgb.device
-    group = -(-_LEAST_CELL // grid.step)
-    members = _neighbourhoods(grid, group, device)
+    group = -(-LEAST_CELL // grid.step)
+    members = neighbourhoods(grid, group, device)
     members = torch.cat([members, spread_over_colours(codes).expand(len(members), -1)], 1)
     y, x = torch.meshgrid(
         grid.first_row + grid.step * torch.arange(grid.rows, device=device),
         grid.first_column + grid.step * torch.arange(grid.columns, device=device),
         indexing="ij",
     )
-    centres = _features(codes, y.reshape(-1), x.reshape(-1), grid, position)
+    centres = features(codes, y.reshape(-1), x.reshape(-1), grid, position)
     right, pixels = values.reshape(3, -1).T.double(), srgb.reshape(3, -1)
     out = torch.empty(pixels.shape, dtype=torch.float64, device=device)
     places = _pixels_of_cells(grid, group, device)
     for part in chunks(len(members), max(1, _BATCH_BYTES // (8 * places.shape[1] * members.shape[1]))):
         here, points = places[part], centres[members[part]]
         weights = _solve(points, right[members[part]])
-        wanted = _features(pixels[:, here.reshape(-1)], here.reshape(-1) // grid.width, here.reshape(-1) % grid.width,
+        wanted = features(pixels[:, here.reshape(-1)], here.reshape(-1) // grid.width, here.reshape(-1) % grid.width,
                            grid, position).reshape(*here.shape, -1)  # fmt: skip
         found = torch.cat([_kernel(wanted, points), _affine(wanted)], 2) @ weights
         out[:, here.reshape(-1)] = found.reshape(-1, 3).T

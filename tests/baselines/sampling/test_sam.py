@@ -3,8 +3,8 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_sampling.grid import STEPS, Grid
-from rawbench_sampling.rbf import interpolate
 from rawbench_sampling.sam import Sam
+from rawbench_sampling.thin_plate import SPREAD, interpolate, spread_over_colours
 
 from ..conftest import psnr
 
@@ -45,7 +45,24 @@ def test_a_function_of_the_colour_is_interpolated():
     raw = (srgb.double() / 255).flip(0) * 0.7 + 0.1
     grid = Grid(64, 80, 8)
     out = interpolate(grid.take(raw), srgb, grid, 0.3)
-    assert float((out - raw).abs().mean()) < 0.02
+    assert float((out - raw).abs().mean()) < 0.002
+
+
+def test_an_affine_function_of_colour_and_position_comes_back():
+    generator = torch.Generator().manual_seed(0)
+    srgb = torch.randint(0, 256, (3, 50, 70), generator=generator).to(torch.uint8)
+    y, x = torch.meshgrid(torch.arange(50), torch.arange(70), indexing="ij")
+    raw = srgb.double().flip(0) / 400 + 0.002 * y - 0.001 * x
+    grid = Grid(50, 70, 6)
+    assert torch.allclose(interpolate(grid.take(raw), srgb, grid, 0.3), raw, atol=1e-6)
+
+
+def test_samples_are_spread_over_the_colours():
+    codes = torch.zeros(3, 200, dtype=torch.uint8)
+    codes[:, 100], codes[0, 150] = 255, 90
+    picks = spread_over_colours(codes)
+    assert picks[:3].tolist() == [0, 100, 150] and len(picks) == SPREAD
+    assert len(spread_over_colours(codes[:, :5])) == 5
 
 
 def test_damaged_payloads(codec, scenes, check_damage):
