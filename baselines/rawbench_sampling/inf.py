@@ -40,9 +40,9 @@ class Inf(rawbench.Codec):
         "trained at the decoder on the samples of the tile and its 8 neighbours: a colour and a position branch of "
         "256, 256 and 128 sines (w0 = 30), then 3 layers of 256; 500 full-batch steps of Adam at 1e-4, halved every "
         "200; weight decay 1e-4 (colour), 0.1 (position) and 1e-3 (the rest); 16-bit samples. That is size=reference. "
-        "Our specification: size=small, for a CPU, has 24, 24 and 12 sines, 24 after them, and 120 steps at a higher "
-        "rate on at most 192 samples a tile and step, in turn; skip (on unless skip=false): the networks learn what a "
-        "polynomial of the sRGB, fitted to the samples, leaves of raw; linear light beside the position, tiles of "
+        "Our specification: size=small, for a CPU, has 24, 24 and 12 sines (w0 = 10), 24 after them, and 120 steps at "
+        "2e-3, halved every 60, on at most 192 samples a tile and step, in turn; skip (on unless skip=false): the "
+        "networks learn what a polynomial of the sRGB, fitted to the samples, leaves of raw; always 4 x 4 tiles, of "
         "equal size, trained together and in float64; samples range coded without loss and pasted back. No code of "
         "the authors was used."
     )
