@@ -51,7 +51,10 @@ def parse_rendition(name: str) -> Rendition:
     if name == "camera":
         return Rendition("camera", CAMERA_QUALITY, in_camera=True)
     if name == "png16":
-        raise UsageError("rendition 'png16': methods are given sRGB of 8 bits; 16-bit files are rounded to them (png)")
+        raise UsageError(
+            "rendition 'png16' is not supported: methods are given sRGB of 8 bits, as photographs carry it; "
+            "use png, which rounds 16-bit files to them"
+        )
     match = _JPEG.fullmatch(name)
     if match and 10 <= int(match[1]) <= 100 and not match[1].startswith("0"):
         return Rendition(name, int(match[1]), match[2] is not None)
