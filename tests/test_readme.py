@@ -54,3 +54,16 @@ def test_ci_calls_the_readmes_test_command():
     assert extract
     done = subprocess.run(["bash", "-c", extract[1]], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == block("test command").strip()
+
+
+def test_ci_and_the_workflow_run_the_gate(call):
+    script = (ROOT / ".ci/run").read_text()
+    assert script.index('eval "$command"') < script.index("rawbench regress")
+    workflow = re.search(r"```yaml\n(.*?)```", README, re.DOTALL)
+    assert workflow and len(workflow[1].splitlines()) <= 20
+    options = set(re.findall(r"(--[a-z]+)", "".join(re.findall(r"rawbench regress.*", workflow[1] + script))))
+    shown = call("regress", "--help").out
+    assert options and all(option in shown for option in options)
+    sample = {path.stem for path in (ROOT / "rawbench/datasets/sample").glob("*.dng")}
+    named = re.search(r"--subset image=(\S+)", script)
+    assert named and set(named[1].split(",")) <= sample
