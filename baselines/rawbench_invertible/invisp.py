@@ -11,6 +11,10 @@ model a camera. Our specification: ``size=small`` (3 blocks of growth 12 with 3 
 one model for all simulated cameras, without conditioning, so that its own rendition is an average one; the network
 starts from the identity; raw is white-balanced camera RGB as everywhere in rawbench; the JPEG codes colour at half
 size; output is linear raw, clipped.
+
+Mind the carriers when the two modes are compared: its own rendition always goes through the JPEG, the dataset's sRGB
+only with ``rendition=jpeg90`` of the dataset. Uncompressed sRGB of a dataset loses nothing to a carrier, and there the
+default can be ahead.
 """
 
 from __future__ import annotations
