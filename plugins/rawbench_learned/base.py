@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rawbench_learned.features import GLOBAL_FEATURES, global_features
 
-M_STEP = 2.0**-11
+M_STEP = 2.0**-12
 """Grid of m; a step moves the base by about as much (root mean square over the training frames)."""
 RIDGE = 1e-7
 
@@ -64,7 +64,7 @@ def moments(raw: Tensor, srgb: Tensor, stride: int = 1) -> Moments:
 def error(image: Moments, mapping: np.ndarray) -> float:
     """Return the mean squared error over pixels and channels of a mapping (F, 3)."""
     total = image.energy - 2 * float((mapping * image.cross).sum())
-    total += float(np.einsum("fc,fg,gc->", mapping, image.gram, mapping))
+    total += float((mapping * (image.gram @ mapping)).sum())
     return max(total / 3, 1e-12)
 
 
@@ -80,8 +80,9 @@ def solve_means(image: Moments, directions: np.ndarray, offset: np.ndarray, step
         offset: (F, 3).
         step: grid, or 0.
     """
-    normal = np.einsum("fcm,fg,gcn->mn", directions, image.gram, directions)
-    normal += RIDGE * np.eye(len(normal))
+    flat = directions.reshape(-1, directions.shape[2])
+    seen = np.tensordot(image.gram, directions, 1).reshape(flat.shape)
+    normal = flat.T @ seen + RIDGE * np.eye(flat.shape[1])
     target = np.einsum("fcm,fc->m", directions, image.cross - image.gram @ offset)
     if not step:
         return np.linalg.solve(normal, target)
@@ -119,13 +120,16 @@ def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[
 
 
 def _refit(images: list[Moments], weights: np.ndarray, means: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    count = len(means[0]) + 1
+    extended = np.append(np.stack(means), np.ones((len(means), 1)), 1) * np.sqrt(weights)[:, None]
+    count = extended.shape[1]
     size = GLOBAL_FEATURES * count
-    normal, target = np.zeros((size, size)), np.zeros((size, 3))
-    for image, weight, m in zip(images, weights, means, strict=True):
-        extended = np.append(m, 1.0)
-        normal += weight * np.kron(image.gram, np.outer(extended, extended))
-        target += weight * np.einsum("fc,m->fmc", image.cross, extended).reshape(size, 3)
+    # Sums over images of Kronecker products, as one product of matrices.
+    grams = np.stack([i.gram.ravel() for i in images])
+    pairs = np.einsum("im,in->imn", extended, extended).reshape(len(images), -1)
+    normal = (grams.T @ pairs).reshape(GLOBAL_FEATURES, GLOBAL_FEATURES, count, count)
+    normal = normal.transpose(0, 2, 1, 3).reshape(size, size)
+    crosses = np.stack([i.cross.ravel() for i in images]) * np.sqrt(weights)[:, None]
+    target = (crosses.T @ extended).reshape(GLOBAL_FEATURES, 3, count).transpose(0, 2, 1).reshape(size, 3)
     normal += 1e-8 * np.trace(normal) / size * np.eye(size)
     solution = np.linalg.solve(normal, target).reshape(GLOBAL_FEATURES, count, 3).transpose(0, 2, 1)
     return solution[:, :, :-1], solution[:, :, -1]
@@ -138,9 +142,10 @@ def _normalised(
     means = np.stack([solve_means(i, directions, offset) for i in images])
     centre = weights @ means
     offset = offset + directions @ centre
-    metric = np.einsum("fcm,fg,gcn->mn", directions, gram, directions)
+    flat = directions.reshape(-1, directions.shape[2])
+    metric = flat.T @ np.tensordot(gram, directions, 1).reshape(flat.shape)
     root = np.linalg.cholesky(metric + 1e-12 * np.trace(metric) * np.eye(len(metric)))
-    orthonormal = np.linalg.solve(root, directions.reshape(-1, len(root)).T).T
+    orthonormal = np.linalg.solve(root, flat.T).T
     white = (means - centre) @ root
     turn = np.linalg.svd(white * np.sqrt(weights)[:, None], full_matrices=False)[2].T
     return (orthonormal @ turn).reshape(directions.shape), offset

@@ -18,8 +18,10 @@ from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-RATE_POINTS = (28, 75, 95, 115, 132, 148, 165, 185)
+RATE_POINTS = (28, 60, 80, 100, 118, 134, 148, 160)
 """Quality bytes: on 8-bit renditions from about 0.002 to about 1 bpp. Above, up to 6 bpp, on request."""
+SERIAL_RATE_POINTS = RATE_POINTS[1::3]
+"""Of `learned-ar`: fewer, because it takes its time. Any other on request."""
 
 
 class AnyCoder(Protocol):
@@ -44,6 +46,7 @@ class Learned(rawbench.Codec):
         "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. The networks at "
         "size=small, the pixelwise base that m(v) steers and the exact entropy path are this implementation's own."
     )
+    qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)
     resource_options: ClassVar[tuple[str, ...]] = ("weights", "generation", "size", "tile")
 
@@ -68,7 +71,7 @@ class Learned(rawbench.Codec):
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Eight qualities, or the one that is asked for. The index is the quality's byte.
+        """Eight qualities (`learned-ar`: three of them), or the one that is asked for. The index is its byte.
 
         Generation 2 has four: a rate point for each number of steps that it leaves out.
         """
@@ -76,7 +79,7 @@ class Learned(rawbench.Codec):
             return [rawbench.RatePoint(q, f"beta={3 - number}") for number, q in enumerate((0, 64, 128, 255))]
         if options.quality is not None:
             return [rawbench.RatePoint(rate.quality_byte(options.quality), f"q={options.quality:g}")]
-        return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in RATE_POINTS]
+        return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in cls.qualities]
 
     @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
@@ -133,6 +136,7 @@ class LearnedAutoregressive(Learned):
 
     name: ClassVar[str] = "learned-ar"
     resource_options: ClassVar[tuple[str, ...]] = ("weights", "tile")
+    qualities: ClassVar[tuple[int, ...]] = SERIAL_RATE_POINTS
     summary: ClassVar[str] = "the transforms of learned with a serial 5x5 masked context model, for comparison"
 
     class Options(rawbench.Options):

@@ -37,12 +37,17 @@ class _RoundThrough(torch.autograd.Function):
         return gradient
 
 
+def _rounded(x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
+    y = torch.maximum(x, x * slope) if slope != 1 else x
+    return (y * (1 / step)).add_(0.5).floor_().mul_(step).clamp_(lowest, highest)
+
+
 class _ToGrid(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
-        y = torch.maximum(x, x * slope) if slope != 1 else x
-        grid = (y * (1 / step)).add_(0.5).floor_().mul_(step).clamp_(lowest, highest)
+        grid = _rounded(x, step, lowest, highest, slope)
         if ctx.needs_input_grad[0]:
+            y = torch.maximum(x, x * slope) if slope != 1 else x
             slopes = ((y >= lowest) & (y <= highest)).to(x.dtype)
             if slope != 1:
                 slopes.mul_(torch.where(x < 0, slope, 1.0))
@@ -65,12 +70,17 @@ def to_grid(x: Tensor, step: float = STEP, lowest: float = LOWEST, highest: floa
 
     The gradient is that of the clamp alone.
     """
-    return _ToGrid.apply(x, step, lowest, highest, 1.0)
+    return _on_grid(x, step, lowest, highest, 1.0)
 
 
 def activate(x: Tensor) -> Tensor:
     """Leaky ReLU with slope 1/8 (a power of two, so exact), onto the grid."""
-    return _ToGrid.apply(x, STEP, LOWEST, HIGHEST, 0.125)
+    return _on_grid(x, STEP, LOWEST, HIGHEST, 0.125)
+
+
+def _on_grid(x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
+    function = _ToGrid.apply if torch.is_grad_enabled() else _rounded
+    return function(x, step, lowest, highest, slope)
 
 
 def weight_unit(weight: Tensor) -> Tensor:
@@ -136,6 +146,7 @@ class ExactConv2d(nn.Module):
         self.weight = nn.Parameter(torch.empty(outputs, inputs, kernel, kernel))
         self.bias = nn.Parameter(torch.zeros(outputs)) if bias else None
         self.frozen = False
+        self._frozen_rows: Tensor | None = None
         nn.init.kaiming_uniform_(self.weight, a=1.0)
 
     def quantised(self) -> tuple[Tensor, Tensor | None]:
@@ -167,8 +178,15 @@ class ExactConv2d(nn.Module):
         """
         weight, bias = self.quantised()
         if x.dim() == 2:
-            return F.linear(x, weight.permute(0, 2, 3, 1).flatten(1), bias)
+            return F.linear(x, self._rows(weight), bias)
         return exact_conv2d(x, weight, bias)
+
+    def _rows(self, weight: Tensor) -> Tensor:
+        if not self.frozen:
+            return weight.permute(0, 2, 3, 1).flatten(1)
+        if self._frozen_rows is None or self._frozen_rows.device != weight.device:
+            self._frozen_rows = weight.permute(0, 2, 3, 1).flatten(1).contiguous()
+        return self._frozen_rows
 
 
 def exact_conv2d(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

@@ -14,18 +14,20 @@ CELL = 4
 BLOCK = 16
 """Side in pixels of what one hyper-latent pixel covers; images are padded to multiples of it."""
 EXACT_CHANNELS = 9
-GLOBAL_FEATURES = 42
+GLOBAL_FEATURES = 67
 
 
 @cache
 def linearisation() -> np.ndarray:
     """Return the table code -> linear light, float64 (256,) in [0, 1].
 
-    The inverse of LibRaw's default gamma (2.222, 4.5), the curve of ITU-R BT.709. Any other curve in an sRGB is
-    the business of the networks and of m(v).
+    The inverse of LibRaw's default gamma (2.222, 4.5), the curve of ITU-R BT.709; codes are cut off there, not
+    rounded, so that a code stands for the middle of its interval. Any other curve in an sRGB is the business of the
+    networks and of m(v).
     """
-    code = np.arange(256) / 255
-    return np.where(code < 0.081, code / 4.5, ((code + 0.099) / 1.099) ** (1 / 0.45))
+    edges = np.arange(257) / 256
+    light = np.where(edges < 0.081, edges / 4.5, ((edges + 0.099) / 1.099) ** (1 / 0.45))
+    return (light[:-1] + light[1:]) / 2
 
 
 def linearised(srgb: Tensor) -> Tensor:
@@ -100,15 +102,30 @@ def clipped(srgb: Tensor) -> Tensor:
 def global_features(srgb: Tensor) -> Tensor:
     """Return the features of which the global base is a linear map: polynomials up to degree 3 and clipping.
 
+    A clipped channel says no more than "at least white"; what the others say of it is a mapping of its own for each
+    channel, each pair and all three.
+
     Args:
         srgb: uint8 (B, 3, H, W).
 
     Returns:
-        float32 (B, 42, H, W): 1, the 19 monomials of the linearised sRGB, the 19 of the sRGB, and channel == 255.
+        float32 (B, 67, H, W): 1, the 19 monomials of the linearised sRGB, the 19 of the sRGB; for each channel the 6
+        monomials up to degree 2 of the others where it is 255; for each pair the 3 of the third; where all are 255.
     """
     light, code = linearised(srgb), srgb.float() / 255
-    parts = [torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code), (srgb == 255).float()]
-    return torch.cat(parts, 1)
+    full = (srgb == 255).float()
+    everywhere = [torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code)]
+    return torch.cat([*everywhere, *_where_clipped(full, light)], 1)
+
+
+def _where_clipped(full: Tensor, light: Tensor) -> list[Tensor]:
+    one, r, g, b = torch.ones_like(light[:, :1]), *light.split(1, 1)
+    parts = []
+    for channel, (x, y) in zip(full.split(1, 1), ((g, b), (r, b), (r, g)), strict=True):
+        parts.append(channel * torch.cat([one, x, y, x * x, y * y, x * y], 1))
+    for pair, x in (((1, 2), r), ((0, 2), g), ((0, 1), b)):
+        parts.append(full[:, pair].prod(1, keepdim=True) * torch.cat([one, x, x * x], 1))
+    return [*parts, full.prod(1, keepdim=True)]
 
 
 def _monomials(x: Tensor) -> list[Tensor]:

@@ -60,7 +60,7 @@ class Architecture(BaseModel):
     guide_blocks: int = Field(2, ge=0, le=16)
     analysis_blocks: int = Field(1, ge=0, le=16)
     synthesis_blocks: int = Field(2, ge=0, le=16)
-    means: int = Field(20, ge=1, le=64, description="channels of v, so directions of the base")
+    means: int = Field(36, ge=1, le=64, description="channels of v, so directions of the base")
     exact_width: int = Field(48, ge=8, le=64, description="channels inside the exact networks")
     phi: int = Field(32, ge=8, le=64)
     embedding: int = Field(16, ge=1, le=32, description="channels into which the context model maps z_hat")

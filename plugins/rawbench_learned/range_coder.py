@@ -74,24 +74,18 @@ class SymbolEncoder:
         if not len(symbols):
             return
         order, counts = _grouped(numbers, len(models))
-        symbols = symbols[order].astype(np.int64)
-        escapes = []
+        numbers = numbers[order]
+        entries = symbols[order].astype(np.int64) - tables.minima[numbers]
+        lasts = tables.lengths[numbers] - 1
+        outside = (entries < 0) | (entries >= lasts)
+        coded = np.where(outside, lasts, entries).astype(np.int32)
+        self.ideal_bits += float(tables.bits[tables.starts[numbers] + coded].sum())
         start = 0
         for number in np.flatnonzero(counts):
-            group = symbols[start : start + counts[number]]
+            self._coder.encode(coded[start : start + counts[number]], models[number])
             start += counts[number]
-            entries = group - tables.minima[number]
-            last = tables.lengths[number] - 1
-            outside = (entries < 0) | (entries >= last)
-            if outside.any():
-                escapes.append(entries[outside])
-                entries = np.where(outside, last, entries)
-            self._coder.encode(entries.astype(np.int32), models[number])
-            row = tables.row(number)
-            used = np.bincount(entries, minlength=len(row))
-            self.ideal_bits += float(used @ (PRECISION - np.log2(row)))
-        if escapes:
-            self._write_escapes(np.concatenate(escapes))
+        if outside.any():
+            self._write_escapes(entries[outside])
 
     def write_uniform(self, values: np.ndarray, size: int) -> None:
         """Write integers of [0, size), all alike."""

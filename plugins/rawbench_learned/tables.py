@@ -7,6 +7,7 @@ A table is a row of positive integers with the sum 2**24, for the symbols minimu
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from scipy.special import ndtr
@@ -42,10 +43,20 @@ class Tables:
         if not valid or (np.add.reduceat(self.frequencies.astype(np.int64), starts) != TOTAL).any():
             raise ValueError("probability tables are not rows of positive integers with the sum 2**24")
 
+    @cached_property
+    def starts(self) -> np.ndarray:
+        """Where each row starts, int64."""
+        return np.cumsum(self.lengths, dtype=np.int64) - self.lengths
+
+    @cached_property
+    def bits(self) -> np.ndarray:
+        """What each entry of all rows costs, float64."""
+        return PRECISION - np.log2(self.frequencies)
+
     def row(self, number: int) -> np.ndarray:
         """Return the frequencies of one row."""
-        end = int(self.lengths[: number + 1].sum())
-        return self.frequencies[end - int(self.lengths[number]) : end]
+        start = int(self.starts[number])
+        return self.frequencies[start : start + int(self.lengths[number])]
 
 
 def integer_row(masses: np.ndarray) -> np.ndarray:

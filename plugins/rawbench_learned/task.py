@@ -214,10 +214,10 @@ def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
 
 
 def image_means(model: CodingNetworks, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Return m(v) of each patch on its grid, float32 (B, M), and its gain (B, 1, 1, 1), from every second pixel."""
+    """Return m(v) of each patch on its grid, float32 (B, M), and its gain (B, 1, 1, 1), from every third pixel."""
     directions, offset = model.directions.double().cpu().numpy(), model.offset.double().cpu().numpy()
     means, errors = [], []
-    for image in (moments(r, s, stride=2) for r, s in zip(raw, srgb, strict=True)):
+    for image in (moments(r, s, stride=3) for r, s in zip(raw, srgb, strict=True)):
         means.append(solve_means(image, directions, offset))
         errors.append(error(image, offset + directions @ means[-1]))
     gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))
