@@ -165,7 +165,7 @@ def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
 def encode_to_file(codec_class: type[Codec], cell: Cell, sample: Sample, path: Path) -> tuple[dict[str, Any], float]:
     """Encode a sample and write the stream; returns the facts of it and the seconds that the method took.
 
-    A method that renders its own sRGB does that first, and its JPEG is written beside the stream.
+    A method that renders its own sRGB does that first, and the image is written beside the stream.
 
     Raises:
         PluginError: encode returned no bytes.
@@ -176,13 +176,13 @@ def encode_to_file(codec_class: type[Codec], cell: Cell, sample: Sample, path: P
     if codec_class.capabilities_of(options).renders_its_own_srgb:
         codec = codec_class(options, cell.rate_point)
         codec.setup(Context(cell.device, cell.seed))
-        carrier, render_seconds = _timed(cell.device, lambda: rendered(codec, sample.raw))
+        carrier, render_seconds = _timed(cell.device, lambda: rendered(codec, sample.raw, sample.info.rendition))
         sample = on_carrier(sample, carrier)
     stream, facts, setup_seconds = encode_stream(codec_class, options, cell.rate_point, sample, cell.device, cell.seed)
     if carrier is not None:
         facts["encode_seconds"] += render_seconds
         facts["recorded"]["carrier_bytes"] = float(len(carrier))
-        write_atomically(carrier_path(path), carrier)
+        write_atomically(carrier_path(path, carrier), carrier)
     write_atomically(path, stream)
     return facts, facts["encode_seconds"] + setup_seconds
 

@@ -16,7 +16,6 @@ from rawbench.results import from_store
 from rawbench.schema import CEILING
 from rawbench.speed import COSTS, cost_text, costs_of
 from rawbench.store import Store
-from rawbench.types import OWN_RENDITION_QUALITY
 
 Costs = Mapping[tuple[str, str], Mapping[str, float]]
 
@@ -24,7 +23,6 @@ TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "source", "
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
 ALL = "all images"
-OWN_CARRIER = f"in a JPEG of quality {OWN_RENDITION_QUALITY}"
 
 
 def summarise(store: Store, camera: str | None = None, by_camera: bool = False) -> list[Group]:
@@ -142,7 +140,7 @@ def notes(store: Store) -> list[str]:
         lines.append(f"{simulated} of {len(images)} images are of a simulated camera")
     for row in store.table("methods"):
         if json.loads(row["capabilities"]).get("renders_its_own_srgb"):
-            lines.append(f"{row['method']}: not on the dataset's sRGB, but on a rendition of its own, {OWN_CARRIER}")
+            lines.append(f"{row['method']}: not on the dataset's sRGB, but on a rendition of its own")
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(row.get(CEILING) is not None for row in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")

@@ -37,7 +37,9 @@ WARM_UPS = 1
 REPEATS = 10
 LEAST_REPEATS = 3
 SECONDS = 2.0
+PATIENCE = 10.0  # seconds of repeats after which fewer than the least are enough
 STAGE_REPEATS = 3
+LONGEST = 60.0  # seconds that a cell took in the run, above which it is not timed
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,8 @@ class Effort:
 def repeat(call: Callable[[], object], synchronise: Callable[[], None], effort: Effort | None = None) -> list[float]:
     """Time a call: warm it up, then repeat it, with the device idle before and after each.
 
+    10 repeats or 2 s, at least 3 repeats or 10 s.
+
     Returns:
         Seconds of every repeat, in order.
     """
@@ -60,7 +64,9 @@ def repeat(call: Callable[[], object], synchronise: Callable[[], None], effort: 
     for _ in range(effort.warm_ups):
         call()
     taken: list[float] = []
-    while len(taken) < effort.least or (len(taken) < effort.repeats and sum(taken) < effort.seconds):
+    while (len(taken) < effort.least and sum(taken) < PATIENCE) or (
+        len(taken) < effort.repeats and sum(taken) < effort.seconds
+    ):
         synchronise()
         started = time.perf_counter()
         call()
@@ -104,6 +110,10 @@ def time_run(plan: Plan, catalogue: Catalogue, folder: Path, device: str, tell: 
     with Store.create(folder) as store:
         known = store.finished()
         for cell in _chosen(plan, known):
+            taken = known[cell.key]["encode_seconds"] + known[cell.key]["decode_seconds"]
+            if taken > LONGEST:
+                tell(f"not timed, because it took {taken:.0f} s in the run: {cell.title}")
+                continue
             codec_class = catalogue.methods.load(cell.method.name)
             path = folder / "streams" / f"{cell.key}.rbs"
             rows = time_cell(codec_class, cell, sample_of_stream(bench.load(cell), path), path.read_bytes())
@@ -174,10 +184,13 @@ def _time_side(
 
 def _stage_rows(what: str, call: Callable[[], object], stages: Stages) -> list[Row]:
     rows: list[Row] = []
+    started = time.perf_counter()
     for number in range(STAGE_REPEATS):
         stages.seconds.clear()
         call()
         rows += [(f"{what}/{name}", number, seconds, "s") for name, seconds in stages.seconds.items()]
+        if time.perf_counter() - started > PATIENCE:
+            break
     return rows
 
 

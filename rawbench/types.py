@@ -9,9 +9,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from torch import Tensor
 
-OWN_RENDITION_QUALITY = 90
-"""Of the JPEG that carries a rendition of a method's own, see ``rawbench.own_rendition``."""
-
 
 @dataclass(frozen=True)
 class RatePoint:

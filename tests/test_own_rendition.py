@@ -34,23 +34,33 @@ def run(call, tmp_path):
     return tmp_path / "run", ended.out
 
 
-def test_the_decoder_sees_the_jpeg_of_its_own_rendition(run):
+def test_the_decoder_sees_its_own_rendition(run):
     folder, out = run
     found = values(folder)
     # The method renders raw / 2 and decodes by doubling: on the dataset's sRGB, which is dark, that is far off.
     assert found["halves"][2] < 20 < 40 < found["halves:own=true"][2]
-    assert "halves:own=true: not on the dataset's sRGB, but on a rendition of its own, in a JPEG of quality 90" in out
-    carriers = list((folder / "streams").glob("*.jpg"))
+    assert "halves:own=true: not on the dataset's sRGB, but on a rendition of its own" in out
+    carriers = list((folder / "streams").glob("*.png"))
     assert [path.stem for path in carriers] == [found["halves:own=true"][4]]
     with Image.open(io.BytesIO(carriers[0].read_bytes())) as image:
-        assert image.format == "JPEG" and np.asarray(image).shape == (32, 48, 3)
-        assert image.quantization[0][0] == 3, "quality 90"
+        assert image.format == "PNG" and np.asarray(image).shape == (32, 48, 3)
+
+
+def test_the_carrier_is_as_the_datasets():
+    class Grey:
+        def render(self, raw):
+            return torch.full(raw.shape, 99, dtype=torch.uint8)
+
+    with Image.open(io.BytesIO(rendered(Grey(), torch.zeros(3, 16, 16), "jpeg90"))) as image:
+        assert image.format == "JPEG" and image.quantization[0][0] == 3, "quality 90"
+    with Image.open(io.BytesIO(rendered(Grey(), torch.zeros(3, 16, 16), "given"))) as image:
+        assert image.format == "PNG"
 
 
 def test_the_rows_name_the_protocol(run):
     found = values(run[0])
     assert found["halves"][3] == {}
-    assert found["halves:own=true"][3]["carrier_bytes"] == next((run[0] / "streams").glob("*.jpg")).stat().st_size
+    assert found["halves:own=true"][3]["carrier_bytes"] == next((run[0] / "streams").glob("*.png")).stat().st_size
     with sqlite3.connect(run[0] / "run.sqlite") as db:
         rows = dict(db.execute("SELECT method, capabilities FROM methods").fetchall())
     assert not json.loads(rows["halves"])["renders_its_own_srgb"]
@@ -79,7 +89,7 @@ def test_a_rendition_that_is_none_is_refused():
             return raw
 
     with pytest.raises(PluginError, match="render returned torch.float32"):
-        rendered(Wrong(), torch.zeros(3, 8, 8))
+        rendered(Wrong(), torch.zeros(3, 8, 8), "png")
 
 
 def test_encode_needs_a_given_srgb(call, tmp_path):

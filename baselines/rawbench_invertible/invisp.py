@@ -2,8 +2,8 @@
 
 After Xing, Qian and Chen, *Invertible Image Signal Processing*, CVPR 2021, arXiv 2103.15061. The decoder runs the
 network backwards on the sRGB that it has. With ``rendition=own`` that sRGB is what the encoder's network rendered, in a
-JPEG of quality 90, which is the setting of the paper; by default it is the dataset's, which the network has never seen
-in this direction.
+carrier as the dataset's (``rendition=jpeg90`` of the dataset is the setting of the paper); by default it is the
+dataset's, which the network has never seen in this direction.
 
 Published: blocks of an invertible 1x1 convolution and an affine coupling layer of dense blocks; raw to the power of
 1/2.2 on one side, sRGB on the other; L1 losses at both ends, with a differentiable JPEG of quality 90 in between; one
@@ -11,10 +11,6 @@ model a camera. Our specification: ``size=small`` (3 blocks of growth 12 with 3 
 one model for all simulated cameras, without conditioning, so that its own rendition is an average one; the network
 starts from the identity; raw is white-balanced camera RGB as everywhere in rawbench; the JPEG codes colour at half
 size; output is linear raw, clipped.
-
-Mind the carriers when the two modes are compared: its own rendition always goes through the JPEG, the dataset's sRGB
-only with ``rendition=jpeg90`` of the dataset. Uncompressed sRGB of a dataset loses nothing to a carrier, and there the
-default can be ahead.
 """
 
 from __future__ import annotations
@@ -61,7 +57,7 @@ class InvISP(rawbench.Codec):
         """Options of `invisp`."""
 
         rendition: Literal["dataset", "own"] = Field(
-            "dataset", description="the sRGB that is inverted; own: rendered by the encoder, in a JPEG of quality 90"
+            "dataset", description="the sRGB that is inverted; own: rendered by the encoder"
         )
         size: Literal["small", "reference"] = Field("small", description="reference: the published widths, untrained")
         weights: Path | None = Field(None, description="another weights file")
