@@ -239,11 +239,9 @@ def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]
 
 
 def _expand(methods: Sequence[str], catalogue: Catalogue) -> list[str]:
-    if list(methods) == ["all"]:
-        return catalogue.methods.names()
     if not methods:
         raise UsageError(f"no methods named (known: {', '.join(catalogue.methods.names())})")
-    return list(methods)
+    return [name for method in methods for name in (catalogue.methods.names() if method == "all" else [method])]
 
 
 def _refuse_twice(labels: Sequence[str], kind: str) -> None:

@@ -55,6 +55,12 @@ def test_cells_are_distinct_and_image_by_image(catalogue):
     assert images == sorted(images)
 
 
+def test_all_methods_and_one_more(catalogue):
+    config = make_config({"methods": ("all", "mean:gain=2"), "dataset": "tiny", "limit": 1}, "test")
+    labels = {cell.method.label for cell in make_plan(config, catalogue, "cpu").cells}
+    assert labels == {*catalogue.methods.names(), "mean:gain=2.0"}
+
+
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
