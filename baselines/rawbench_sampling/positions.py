@@ -1,8 +1,9 @@
 """Positions of samples as bytes: how many lie in each cell of a grid, and where in it.
 
 Layout: 4 bits for each number of samples in a cell (0 to 9: a cell has at most nine superpixels around it), the
-logarithm of its frequency; the length of what follows (LEB128); range coded, the number of each cell, and for each
-pixel of the cells whether it is one, at the rate that the numbers leave: log2 of (pixels over samples) bits a cell.
+logarithm of its frequency (on large images, less a constant); the length of what follows (LEB128); range coded, the
+number of each cell, and for each pixel of the cells whether it is one, at the rate that the numbers leave: log2 of
+(pixels over samples) bits a cell.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ def encode_positions(mask: np.ndarray, cell: int) -> bytes:
     """Code a mask, bool (H, W), with at most nine samples in each cell of ``cell`` x ``cell`` pixels."""
     inside, blocks = _blocks(mask, cell)
     counts = blocks.sum(1)
-    logarithms = [int(np.ceil(np.log2(n + 1))) for n in np.bincount(counts, minlength=MOST + 1)]
+    logarithms = _logarithms(np.bincount(counts, minlength=MOST + 1))
     encoder = RangeEncoder()
     encoder.encode(counts.astype(np.int32), _counts_model(logarithms))
     left, room = counts.copy(), inside.sum(1)
@@ -33,7 +34,7 @@ def encode_positions(mask: np.ndarray, cell: int) -> bytes:
         left -= blocks[:, place]
         room -= inside[:, place]
     coded = finish(encoder)
-    nibbles = bytes(min(a, 15) << 4 | min(b, 15) for a, b in zip(logarithms[::2], logarithms[1::2], strict=True))
+    nibbles = bytes(a << 4 | b for a, b in zip(logarithms[::2], logarithms[1::2], strict=True))
     return nibbles + _length(len(coded)) + coded
 
 
@@ -79,6 +80,12 @@ def _decode_blocks(
 def _open(inside: np.ndarray, left: np.ndarray, room: np.ndarray, place: int) -> np.ndarray:
     """Cells whose pixel at a place may or may not be a sample."""
     return np.flatnonzero(inside[:, place] & (left > 0) & (left < room))
+
+
+def _logarithms(frequencies: np.ndarray) -> list[int]:
+    """In 0..15, the greatest at most 15; 0 for what does not occur."""
+    exact = np.ceil(np.log2(frequencies + 1)).astype(int)
+    return [max(int(n) - max(int(exact.max()) - 15, 0), 1) if n else 0 for n in exact]
 
 
 def _counts_model(logarithms: list[int]) -> constriction.stream.model.Categorical:

@@ -34,6 +34,14 @@ def test_one_sample_a_cell_costs_the_logarithm_of_its_pixels():
     assert len(encode_positions(mask, 8)) < 32 * 32 * math.log2(64) / 8 * 1.02 + 16
 
 
+def test_more_cells_than_four_bits_have_logarithms_for():
+    mask = np.zeros((1024, 1024), dtype=bool)
+    mask[::4, ::4] = True
+    mask[1::64, 1::64] = True
+    decoded, rest = decode_positions(encode_positions(mask, 4), 1024, 1024, 4)
+    assert np.array_equal(decoded, mask) and not rest
+
+
 def test_damage_ends_in_an_error_or_a_mask():
     mask = np.zeros((20, 30), dtype=bool)
     mask[3::8, 5::8] = True
