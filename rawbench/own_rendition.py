@@ -67,9 +67,10 @@ def on_carrier(sample: Sample, carrier: bytes) -> Sample:
 
 def sample_of_stream(sample: Sample, stream: Path) -> Sample:
     """The sample that a stream was made of: with the method's own rendition where one lies beside it."""
-    found = (path for suffix in (".png", ".jpg") if (path := stream.with_suffix(suffix)).exists())
-    path = next(found, None)
-    return sample if path is None else on_carrier(sample, path.read_bytes())
+    for path in (stream.with_suffix(".png"), stream.with_suffix(".jpg")):
+        if path.exists():
+            return on_carrier(sample, path.read_bytes())
+    return sample
 
 
 def refuse_own_rendition(codec: type[Codec], options: Any) -> None:

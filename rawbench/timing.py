@@ -1,9 +1,9 @@
 """The timing pass: what encode and decode take, with the device idle before and after.
 
 It is a pass of its own, one job a device, after the measurements: each codec is set up and warmed up, then repeated at
-least ten times, or for two seconds where once takes long (never fewer than three times). Every repeat is kept; tables
-show medians. Loading, ``setup``, file access and metrics are not in it. Stages are what a codec marks with
-``context.stage``; they are synchronised too, and so are timed in repeats of their own, not in those of the whole.
+least ten times, or for two seconds where once takes long (three times, unless that takes more than ten seconds). Every
+repeat is kept; tables show medians. What took more than a minute in the run is named and left out. Loading, ``setup``,
+file access and metrics are not in it. Stages are what a codec marks with ``context.stage``; they are synchronised too, and so are timed in repeats of their own, not in those of the whole.
 """
 
 from __future__ import annotations
@@ -123,10 +123,10 @@ def time_run(plan: Plan, catalogue: Catalogue, folder: Path, device: str, tell: 
 
 def _chosen(plan: Plan, known: dict[str, dict[str, Any]]) -> list[Cell]:
     """The cells on the first image of each size: time depends on the size, hardly on the picture."""
-    first: dict[tuple[str, int, int], str] = {}
+    first: dict[tuple[str, int], str] = {}
     chosen = []
     for cell in plan.cells:
-        size = (cell.dataset.label, cell.image.height, cell.image.width)
+        size = (cell.dataset.label, cell.image.height * cell.image.width)
         if first.setdefault(size, cell.image.id) == cell.image.id and known.get(cell.key, {}).get("status") == "ok":
             chosen.append(cell)
     return chosen
