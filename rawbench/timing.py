@@ -3,7 +3,8 @@
 It is a pass of its own, one job a device, after the measurements: each codec is set up and warmed up, then repeated at
 least ten times, or for two seconds where once takes long (three times, unless that takes more than ten seconds). Every
 repeat is kept; tables show medians. What took more than a minute in the run is named and left out. Loading, ``setup``,
-file access and metrics are not in it. Stages are what a codec marks with ``context.stage``; they are synchronised too, and so are timed in repeats of their own, not in those of the whole.
+file access and metrics are not in it. Stages are what a codec marks with ``context.stage``; they are synchronised too,
+and so are timed in repeats of their own, not in those of the whole.
 """
 
 from __future__ import annotations
