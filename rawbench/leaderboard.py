@@ -119,12 +119,12 @@ def best_within(curve: Sequence[Point], budget: float) -> Point | None:
 
 
 def choose_anchor(entries: Sequence[Entry]) -> Entry:
-    """The method that gives a BD-rate to most of the others; the first by name of those that give as many."""
+    """The method that gives a BD-rate to most of the others; the first, so the best, of those that give as many."""
 
     def judged(anchor: Entry) -> int:
         return sum(bd_rate(anchor.curve, other.curve).value is not None for other in entries)
 
-    return min(entries, key=lambda entry: (-judged(entry), entry.method))
+    return max(entries, key=judged)
 
 
 def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by most colour-blind readers, darkest first; then some of Tol's.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5C00", "#56B4E9", "#E69F00", "#332288", "#882255", "#44AA99",
+    "#999933", "#661100",
 )  # fmt: skip
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 LEAST_BPP = 1e-4
@@ -336,7 +337,7 @@ def time_chart(what: str, scales: Mapping[str, Any]) -> Chart:
                              ("repeats:Q", "repeats")),
         )
     )  # fmt: skip
-    caption = "Median of the repeats of the timing pass, on the first image of each size. Lower is faster."
+    caption = "Median of the repeats of the timing pass, on the first timed image of each size. Lower is faster."
     return Chart(f"time-{what}", f"Time to {what} against rate", caption, _finish(chart, 260), ("times",), "times")
 
 
