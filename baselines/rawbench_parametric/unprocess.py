@@ -34,7 +34,8 @@ class Unprocess(rawbench.Codec):
         "tone curve, gamma expansion, inverse colour matrix, and inversion of the gains that spares highlights (mask "
         "with inflection at 0.9, squared); matrix and gains are drawn at random there. Our specification: matrix "
         "(rows that sum to 1) and gains are fitted to each image's unclipped pixels and sent; the tone curve is "
-        "LibRaw's BT.709 curve, or with tone=smoothstep the published one."
+        "LibRaw's BT.709 curve, or with tone=smoothstep the published one. The authors' code is under Apache-2.0; none "
+        "of it was used."
     )
 
     class Options(rawbench.Options):

@@ -60,8 +60,8 @@ class Cam(rawbench.Codec):
         "predict what a polynomial of the sRGB, fitted to the samples, leaves of raw; fine-tuning at 1e-3, each step "
         "on a quarter of the image, half of its samples hidden and judged, and left out where the encoder sees that "
         "it does harm; positions and samples range coded without loss; stored samples pasted back. size=reference: the "
-        "published widths and fine-tuning on raw itself, without weights. The "
-        "official code is non-commercial; none of it was used."
+        "published widths and fine-tuning on raw itself, without weights. The licence of the authors' code allows no "
+        "commercial use; none of it was used."
     )
     capabilities = rawbench.Capabilities(needs_training=True, decoder_trains=True, decode_tolerance=1e-4)
     resource_options = ("size", "weights")

@@ -43,8 +43,8 @@ class Inf(rawbench.Codec):
         "Our specification: size=small, for a CPU, has 24, 24 and 12 sines (w0 = 10), 24 after them, and 120 steps at "
         "2e-3, halved every 60, on at most 192 samples a tile and step, in turn; skip (on unless skip=false): the "
         "networks learn what a polynomial of the sRGB, fitted to the samples, leaves of raw; always 4 x 4 tiles, of "
-        "equal size, trained together and in float64; samples range coded without loss and pasted back. No code of "
-        "the authors was used."
+        "equal size, trained together and in float64; samples range coded without loss and pasted back. The authors' "
+        "code names no licence; none of it was used."
     )
     capabilities = rawbench.Capabilities(decoder_trains=True, decode_tolerance=1e-5)
     resource_options = ("size",)

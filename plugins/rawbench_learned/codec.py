@@ -44,7 +44,8 @@ class Learned(rawbench.Codec):
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[str] = (
         "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. The networks at "
-        "size=small, the pixelwise base that m(v) steers and the exact entropy path are this implementation's own."
+        "size=small, the pixelwise base that m(v) steers and the exact entropy path are this implementation's own. The "
+        "authors' code names no licence; none of it was used."
     )
     qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)
