@@ -38,7 +38,7 @@ def test_a_payload_is_refused(codec, scenes):
 def test_its_own_rendition_brings_raw_back(codec, scenes):
     raw, srgb = scenes["scene-a"]
     encoder = codec(InvISP, "none", rendition="own")
-    own = on_carrier(Sample(None, raw, srgb), rendered(encoder, raw)).srgb
+    own = on_carrier(Sample(None, raw, srgb), rendered(encoder, raw, "jpeg90")).srgb
     with torch.inference_mode():
         unjpegged = codec(InvISP, "none").decode(b"", encoder.render(raw))
     decoder = codec(InvISP, "none")
@@ -70,7 +70,7 @@ def test_both_modes_in_a_run(call, tmp_path):
     assert ended.code == 0, ended.err
     assert "invisp:rendition=own: not on the dataset's sRGB" in ended.out
     streams = tmp_path / "run" / "streams"
-    assert len(list(streams.glob("*.rbs"))) == 2 and len(list(streams.glob("*.jpg"))) == 1
+    assert len(list(streams.glob("*.rbs"))) == 2 and len(list(streams.glob("*.png"))) == 1
     assert all(stream.stat().st_size <= 12 for stream in streams.glob("*.rbs"))
     with sqlite3.connect(tmp_path / "run" / "run.sqlite") as db:
         found = dict(db.execute("SELECT method, value FROM cells JOIN measurements USING (cell)").fetchall())
