@@ -120,9 +120,9 @@ def decode_key(stream_digest: str, method: MethodSpec, device: str) -> str:
     return digest_json(["decode", stream_digest, method.name, method.code_digest, device])
 
 
-def metric_key(decode: str, name: str, version: int) -> str:
-    """The key of one measurement."""
-    return digest_json(["metric", decode, name, version])
+def metric_key(cell: str, decode: str, name: str, version: int) -> str:
+    """The key of one measurement; its cell is in it, because cells with other options may have the same stream."""
+    return digest_json(["metric", cell, decode, name, version])
 
 
 def read_config(path: Path, overrides: Mapping[str, Any]) -> RunConfig:

@@ -157,7 +157,8 @@ def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
         "stream_digest": digest,
         "decode_key": decode_key(digest, cell.method, cell.device),
     }
-    measurements, metric_seconds = measure(job.metrics, bench.catalogue, sample, decoded, facts["decode_key"])
+    keys = (cell.key, facts["decode_key"])
+    measurements, metric_seconds = measure(job.metrics, bench.catalogue, sample, decoded, keys)
     method_seconds += decode_seconds + setup_seconds + metric_seconds
     return Outcome(cell.key, "ok", "", facts, measurements), method_seconds
 
@@ -263,9 +264,9 @@ def point_of(codec_class: type[Codec], options: Any, index: int) -> RatePoint:
 
 
 def measure(
-    names: tuple[str, ...], catalogue: Catalogue, sample: Sample, decoded: torch.Tensor, key: str
+    names: tuple[str, ...], catalogue: Catalogue, sample: Sample, decoded: torch.Tensor, keys: tuple[str, str]
 ) -> tuple[tuple[Measurement, ...], float]:
-    """All metrics of one decoded raw, and the seconds that they took."""
+    """All metrics of one decoded raw, and the seconds that they took; ``keys`` of cell and decode."""
     started = time.perf_counter()
     clipped = decoded.clamp(0.0, 1.0)
     found = []
@@ -274,7 +275,7 @@ def measure(
             metric: Metric = catalogue.metrics.load(name)()
             value = metric.compute(sample.raw, clipped, sample)
             found.append(
-                Measurement(metric_key(key, name, metric.version), name, metric.version, float(value), metric.unit)
+                Measurement(metric_key(*keys, name, metric.version), name, metric.version, float(value), metric.unit)
             )
     return tuple(found), time.perf_counter() - started
 

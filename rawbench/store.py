@@ -175,6 +175,10 @@ class Store:
                     [_plain(value), place["dataset"], place["image"]],
                 )
             self._db.executemany(
+                "DELETE FROM measurements WHERE cell = ? AND metric = ?",
+                [(outcome.cell, m.metric) for m in outcome.measurements],
+            )
+            self._db.executemany(
                 "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)",
                 [(m.key, outcome.cell, m.metric, m.version, _plain(m.value), m.unit) for m in outcome.measurements],
             )

@@ -76,4 +76,5 @@ def test_digests_do_not_depend_on_order(values):
 @given(st.text(), st.text(), st.integers(1, 9), st.integers(1, 9))
 def test_metric_keys_tell_names_and_versions_apart(one, other, first, second):
     same = (one, first) == (other, second)
-    assert (metric_key("d", one, first) == metric_key("d", other, second)) == same
+    assert (metric_key("c", "d", one, first) == metric_key("c", "d", other, second)) == same
+    assert metric_key("c", "d", one, first) != metric_key("e", "d", one, first)

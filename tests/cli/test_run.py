@@ -241,3 +241,12 @@ def test_a_run_that_was_stopped_goes_on(tiny_plugin, tmp_path, call, signal_numb
     assert rows(tmp_path / "stopped") == rows(tmp_path / "undisturbed")
     table = [line for line in undisturbed.out.splitlines() if line.startswith("mean")]
     assert table == [line for line in again.out.splitlines() if line.startswith("mean")]
+
+
+def test_methods_with_the_same_streams_keep_their_own_measurements(call, tmp_path):
+    ended = call(*RUN, "--methods", "mean,mean:gain=1.0000001", "--out", "run")
+    assert ended.code == 0, ended.err
+    with sqlite3.connect(tmp_path / "run" / "run.sqlite") as db:
+        streams = db.execute("SELECT COUNT(*), COUNT(DISTINCT stream_digest) FROM cells").fetchone()
+        lacking = "SELECT COUNT(*) FROM cells WHERE cell NOT IN (SELECT cell FROM measurements)"
+        assert streams[1] < streams[0] and db.execute(lacking).fetchone() == (0,)
