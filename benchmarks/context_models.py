@@ -36,7 +36,7 @@ def main() -> None:
     dataset = dataset_class(dataset_class.Options())
     samples = [dataset.load(name) for name in dataset.ids()[: arguments.images]]
     print(
-        f"{len(samples)} images, quality {arguments.quality:g}, {arguments.device}, {torch.get_num_threads()} threads\n"
+        f"images: {len(samples)}, quality {arguments.quality:g}, {arguments.device}, {torch.get_num_threads()} threads\n"
     )
     print("| size | method | context steps | encode s | decode s | bpp | PSNR dB |")
     print("|---|---|--:|--:|--:|--:|--:|")
@@ -46,7 +46,7 @@ def main() -> None:
             codec_class = catalogue.methods.load(name)
             rows = [measured(codec_class, crop, arguments) for crop in crops]
             means = [fmean(row[k] for row in rows) for k in range(4)]
-            steps = 4 if name == "learned" else -((-side // 16) ** 2) * 16
+            steps = 4 if name == "learned" else (-(-side // 16) * 4) ** 2
             figures = "{:.3f} | {:.3f} | {:.4f} | {:.2f}".format(*means)
             print(f"| {side} x {side} | {name} | {steps:,} | {figures} |", flush=True)
 
