@@ -35,9 +35,8 @@ def main() -> None:
     dataset_class = catalogue.datasets.load("sample")
     dataset = dataset_class(dataset_class.Options())
     samples = [dataset.load(name) for name in dataset.ids()[: arguments.images]]
-    print(
-        f"images: {len(samples)}, quality {arguments.quality:g}, {arguments.device}, {torch.get_num_threads()} threads\n"
-    )
+    threads = f"{torch.get_num_threads()} threads"
+    print(f"images: {len(samples)}, quality {arguments.quality:g}, {arguments.device}, {threads}\n")
     print("| size | method | context steps | encode s | decode s | bpp | PSNR dB |")
     print("|---|---|--:|--:|--:|--:|--:|")
     for side in map(int, arguments.sides.split(",")):
