@@ -8,7 +8,6 @@ all cameras, without conditioning, because both directions would have to know th
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rawbench import UsageError
+from rawbench.training.schedule import warm_cosine
 from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, linear
 
 if TYPE_CHECKING:
@@ -49,9 +49,7 @@ class InvISPTask:
 
     def schedule(self, progress: float) -> float:
         """A short linear warm-up, then a cosine down to one hundredth."""
-        if progress < 0.01:
-            return progress / 0.01
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm_cosine(progress, 0.01)
 
     def loss(
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator

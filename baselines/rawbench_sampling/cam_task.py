@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.func import functional_call
 
+from rawbench.training.schedule import warm_cosine
 from rawbench_sampling.cam_networks import Architecture, CamNetworks, reconstruct
 from rawbench_sampling.global_map import gain_of, rough_rest
 from rawbench_sampling.superpixels import slic_error, soft_mask
@@ -50,9 +50,7 @@ class CamTask:
 
     def schedule(self, progress: float) -> float:
         """Linear warm-up, then a cosine down to one hundredth."""
-        if progress < self.config.warmup:
-            return progress / self.config.warmup
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm_cosine(progress, self.config.warmup)
 
     def loss(
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator

@@ -5,7 +5,6 @@ The transforms, phi and the quantisation steps are those of finished weights and
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from compressai.ops import LowerBound
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
 
+from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.base import apply_base
 from rawbench_learned.entropy_model import LIKELIHOOD_FLOOR, bits, gaussian_probability, iterate, partition
@@ -67,7 +67,7 @@ class SerialTask:
 
     def schedule(self, progress: float) -> float:
         """A cosine down to one hundredth."""
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm_cosine(progress)
 
     def loss(
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator

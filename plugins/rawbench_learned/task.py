@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.base import Moments, apply_base, error, fit_directions, moments, solve_means
 from rawbench_learned.entropy_model import (
@@ -94,9 +94,7 @@ class LearnedTask:
 
     def schedule(self, progress: float) -> float:
         """Linear warm-up, then a cosine down to one hundredth."""
-        if progress < self.config.warmup:
-            return progress / self.config.warmup
-        return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress))
+        return warm_cosine(progress, self.config.warmup)
 
     def loss(
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator

@@ -6,7 +6,6 @@ computed again from floating-point numbers.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,11 +14,10 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from rawbench.errors import SampleError
+from rawbench.training.weights import load_weights, save_weights
 from rawbench_learned import rate
 from rawbench_learned.base import M_STEP
 from rawbench_learned.exact import (
@@ -35,6 +33,7 @@ from rawbench_learned.tables import Tables, gaussian_tables, joined, table_from_
 
 Layer = tuple[Tensor, "Tensor | None"]
 FORMAT = "rawbench-learned-1"
+METHOD = "the learned codec"
 V_LEVELS = 16
 """Qualities share the tables of v in groups of 16."""
 V_REACH = 255
@@ -79,7 +78,7 @@ def write_weights(path: Path, model: LearnedNetworks, provenance: dict[str, Any]
     tensors = _network_tensors(model) | _step_tensors(model)
     tensors |= _table_tensors("latent_tables", gaussian_tables())
     tensors |= _table_tensors("hyper_tables", _hyper_tables(model, tensors["v_steps"].numpy()))
-    return _save(path, tensors, model.config.model_dump(mode="json"), provenance)
+    return save_weights(path, FORMAT, tensors, model.config.model_dump(mode="json"), provenance)
 
 
 def write_serial_weights(path: Path, source: Path, layers: dict[str, Layer], provenance: dict[str, Any]) -> str:
@@ -91,19 +90,11 @@ def write_serial_weights(path: Path, source: Path, layers: dict[str, Layer], pro
         layers: weight and bias of each exact layer that changes, not yet quantised, by its name.
         provenance: JSON types.
     """
-    tensors, metadata = _load(source)
+    tensors, metadata = load_weights(source, FORMAT, METHOD)
     for name, (weight, bias) in layers.items():
         tensors |= _exact_tensors(name, weight, bias)
     config = json.loads(metadata["config"]) | {"serial": True}
-    return _save(path, tensors, config, provenance | {"transforms": metadata["digest"]})
-
-
-def _save(path: Path, tensors: dict[str, Tensor], config: dict[str, Any], provenance: dict[str, Any]) -> str:
-    text = json.dumps(config, sort_keys=True)
-    digest = digest_of(tensors, text)
-    metadata = {"format": FORMAT, "config": text, "digest": digest, "provenance": json.dumps(provenance)}
-    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
-    return digest
+    return save_weights(path, FORMAT, tensors, config, provenance | {"transforms": metadata["digest"]})
 
 
 def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
@@ -112,7 +103,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     Raises:
         SampleError: missing, not such a file, of another configuration, or its digest does not match its content.
     """
-    tensors, metadata = _load(path)
+    tensors, metadata = load_weights(path, FORMAT, METHOD)
     try:
         networks = empty_networks(Architecture.model_validate_json(metadata["config"]))
         load_networks(networks, tensors)
@@ -131,30 +122,6 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
         **tables,
         **numbers,
     )
-
-
-def _load(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise SampleError(f"{path}: weights cannot be read: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise SampleError(f"{path}: not weights of this version of the learned codec ({FORMAT})")
-    if digest_of(tensors, metadata.get("config", "")) != metadata.get("digest"):
-        raise SampleError(f"{path}: the weights do not match their digest")
-    return tensors, metadata
-
-
-def digest_of(tensors: dict[str, Tensor], config: str) -> str:
-    """Return the SHA-256 of names, types, shapes, values and configuration."""
-    digest = hashlib.sha256(config.encode())
-    for name in sorted(tensors):
-        tensor = tensors[name].contiguous()
-        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def _network_tensors(model: LearnedNetworks) -> dict[str, Tensor]:

@@ -1,0 +1,68 @@
+"""The weights file that learned methods share: safetensors, with a configuration, a digest, and where it comes from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from rawbench.errors import SampleError
+
+
+def save_weights(
+    path: Path, kind: str, tensors: Mapping[str, Tensor], config: Mapping[str, Any], provenance: Mapping[str, Any]
+) -> str:
+    """Write a weights file; return its digest.
+
+    Args:
+        path: to write.
+        kind: name and version of the format, for example ``rawbench-cam-1``.
+        tensors: by name.
+        config: JSON types; the architecture.
+        provenance: JSON types; how the weights came to be. It is not in the digest.
+    """
+    text = json.dumps(config, sort_keys=True)
+    digest = digest_of(tensors, text)
+    metadata = {"format": kind, "config": text, "digest": digest, "provenance": json.dumps(provenance)}
+    save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, path, metadata)
+    return digest
+
+
+def load_weights(path: Path, kind: str, method: str) -> tuple[dict[str, Tensor], dict[str, str]]:
+    """Return tensors and metadata (``config``, ``digest``, ``provenance``) of a weights file.
+
+    Args:
+        path: to read; no pickle is involved.
+        kind: the format that it must have.
+        method: what the refusal calls it.
+
+    Raises:
+        SampleError: missing, not of this format, or its digest does not match its content.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise SampleError(f"{path}: weights cannot be read: {error}") from error
+    if metadata.get("format") != kind:
+        raise SampleError(f"{path}: not weights of this version of {method} ({kind})")
+    if digest_of(tensors, metadata.get("config", "")) != metadata.get("digest"):
+        raise SampleError(f"{path}: the weights do not match their digest")
+    return tensors, metadata
+
+
+def digest_of(tensors: Mapping[str, Tensor], config: str) -> str:
+    """Return the SHA-256 of names, types, shapes, values and configuration, hexadecimal."""
+    digest = hashlib.sha256(config.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.numpy().tobytes())
+    return digest.hexdigest()
