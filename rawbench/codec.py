@@ -163,7 +163,8 @@ class Codec(abc.ABC):
     def render(self, raw: Tensor) -> Tensor:
         """Render the sRGB; only for methods whose capabilities say ``renders_its_own_srgb``.
 
-        The harness puts the pixels into a JPEG of quality 90, and ``encode`` and ``decode`` get what comes out of it.
+        The harness carries the pixels as the dataset carries its own (``rawbench.own_rendition``), and ``encode`` and
+        ``decode`` get what comes out of that.
 
         Args:
             raw: float32 (3, H, W) in [0, 1], on ``context.device``.

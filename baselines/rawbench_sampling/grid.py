@@ -39,6 +39,15 @@ class Grid:
         """How many columns are sampled."""
         return (self.width - 1) // self.step + 1
 
+    def places(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Row and column of each sampled pixel, row by row: int64 (rows * columns,) each."""
+        y, x = torch.meshgrid(
+            self.first_row + self.step * torch.arange(self.rows, device=device),
+            self.first_column + self.step * torch.arange(self.columns, device=device),
+            indexing="ij",
+        )
+        return y.reshape(-1), x.reshape(-1)
+
     def take(self, image: Tensor) -> Tensor:
         """The sampled pixels of an image (C, H, W): (C, rows, columns)."""
         return image[:, self.first_row :: self.step, self.first_column :: self.step]

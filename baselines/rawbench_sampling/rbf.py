@@ -36,14 +36,7 @@ def interpolate_at(
     owner = ((row // group)[:, None] * -(-grid.columns // group) + (column // group)[None]).reshape(-1)[places]
     used, owner = torch.unique(owner, return_inverse=True)
     members = neighbourhoods(grid, group, pixels.device)[used]
-    sample_y, sample_x = torch.meshgrid(
-        *(
-            first + grid.step * torch.arange(count, device=pixels.device)
-            for first, count in ((grid.first_row, grid.rows), (grid.first_column, grid.columns))
-        ),
-        indexing="ij",
-    )
-    centres = features(codes.reshape(3, -1), sample_y.reshape(-1), sample_x.reshape(-1), grid, position)
+    centres = features(codes.reshape(3, -1), *grid.places(pixels.device), grid, position)
     right = values.reshape(3, -1).T.double()
     weights = [_solve(centres, right, members[part]) for part in chunks(len(members), _BATCH)]
     solved = torch.cat(weights) if weights else torch.zeros(0, 1, 3, dtype=torch.float64, device=pixels.device)

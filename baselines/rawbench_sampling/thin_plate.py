@@ -36,12 +36,7 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
     group = -(-LEAST_CELL // grid.step)
     members = neighbourhoods(grid, group, device)
     members = torch.cat([members, spread_over_colours(codes).expand(len(members), -1)], 1)
-    y, x = torch.meshgrid(
-        grid.first_row + grid.step * torch.arange(grid.rows, device=device),
-        grid.first_column + grid.step * torch.arange(grid.columns, device=device),
-        indexing="ij",
-    )
-    centres = features(codes, y.reshape(-1), x.reshape(-1), grid, position)
+    centres = features(codes, *grid.places(device), grid, position)
     right, pixels = values.reshape(3, -1).T.double(), srgb.reshape(3, -1)
     out = torch.empty(pixels.shape, dtype=torch.float64, device=device)
     places = _pixels_of_cells(grid, group, device)

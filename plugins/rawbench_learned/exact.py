@@ -37,17 +37,20 @@ class _RoundThrough(torch.autograd.Function):
         return gradient
 
 
-def _rounded(x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
-    y = torch.maximum(x, x * slope) if slope != 1 else x
+def _leaky(x: Tensor, slope: float) -> Tensor:
+    return torch.maximum(x, x * slope) if slope != 1 else x
+
+
+def _rounded(y: Tensor, step: float, lowest: float, highest: float) -> Tensor:
     return (y * (1 / step)).add_(0.5).floor_().mul_(step).clamp_(lowest, highest)
 
 
 class _ToGrid(torch.autograd.Function):
     @staticmethod
     def forward(ctx, x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
-        grid = _rounded(x, step, lowest, highest, slope)
+        y = _leaky(x, slope)
+        grid = _rounded(y, step, lowest, highest)
         if ctx.needs_input_grad[0]:
-            y = torch.maximum(x, x * slope) if slope != 1 else x
             slopes = ((y >= lowest) & (y <= highest)).to(x.dtype)
             if slope != 1:
                 slopes.mul_(torch.where(x < 0, slope, 1.0))
@@ -79,8 +82,9 @@ def activate(x: Tensor) -> Tensor:
 
 
 def _on_grid(x: Tensor, step: float, lowest: float, highest: float, slope: float) -> Tensor:
-    function = _ToGrid.apply if torch.is_grad_enabled() else _rounded
-    return function(x, step, lowest, highest, slope)
+    if torch.is_grad_enabled():
+        return _ToGrid.apply(x, step, lowest, highest, slope)
+    return _rounded(_leaky(x, slope), step, lowest, highest)
 
 
 def weight_unit(weight: Tensor) -> Tensor:
