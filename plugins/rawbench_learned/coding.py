@@ -9,7 +9,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
@@ -21,7 +20,19 @@ from rawbench_learned.base import M_STEP, apply_base, error, moments, solve_mean
 from rawbench_learned.entropy_model import partition
 from rawbench_learned.exact import to_grid
 from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels
-from rawbench_learned.networks import GAINS, KERNEL, LATENTS, coarse_means, gain_index, gain_of, normalised
+from rawbench_learned.networks import (
+    GAINS,
+    KERNEL,
+    LATENTS,
+    CodingNetworks,
+    averaged,
+    cell_means,
+    coarse_means,
+    gain_index,
+    gain_of,
+    nearness,
+    normalised,
+)
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
 from rawbench_learned.tables import Tables
 from rawbench_learned.tiles import tiles
@@ -287,31 +298,25 @@ class Coder:
             stage: marks the stages' time.
         """
         networks, (height, width) = self.networks, order.shape
-        border = KERNEL // 2
-        known = torch.zeros((height + 2 * border) * (width + 2 * border), 1, device=self.device)
-        embedded = torch.zeros(len(known), networks.config.embedding, device=self.device)
+        known = KnownLatents(networks, height, width, self.device)
         z_hat = torch.empty(height * width, LATENTS, device=self.device)
         offsets = torch.as_tensor(self.weights.z_offsets[quality], dtype=torch.float32, device=self.device)
         z_steps = self._z_steps(quality)
         for group in self.groups(order):
-            places, news = [], []
+            news = []
             for positions in group.split(CHUNK):
                 with stage("synthesis"):
-                    inner = positions // width * (width + 2 * border) + positions % width
-                    sums, number = gathered(embedded, known, inner, width + 2 * border, networks.context)
-                    means, indices = networks.parameters_of(phi[positions], normalised(sums, number))
+                    means, indices = networks.parameters_of(phi[positions], *known.context(positions))
                     numbers = torch.floor(indices + offsets + 0.5).clamp_(0, rate.SCALES - 1)
                     numbers = numbers.to(torch.uint8).cpu().numpy()
                 with stage("entropy"):
                     symbols = exchange(positions, means, numbers)
                 with stage("synthesis"):
-                    values = symbols * z_steps + means
-                    z_hat[positions] = values
-                    places.append(inner + border * (width + 2 * border) + border)
-                    news.append(networks.context.embedded(values))
-            for place, new in zip(places, news, strict=True):
-                embedded[place] = new
-                known[place] = 1
+                    z_hat[positions] = symbols * z_steps + means
+                    news.append(known.embedded(z_hat[positions]))
+            with stage("synthesis"):
+                for positions, new in zip(group.split(CHUNK), news, strict=True):
+                    known.add(positions, *new)
         return z_hat.T.reshape(LATENTS, height, width)
 
     def groups(self, order: Tensor) -> Iterator[Tensor]:
@@ -373,22 +378,51 @@ class Coder:
         return means
 
 
-def gathered(embedded: Tensor, known: Tensor, corners: Tensor, pitch: int, context: Any) -> tuple[Tensor, Tensor]:
-    """Return the masked deconvolution's sums (N, context) and the numbers of known neighbours (N, 1) at some pixels.
+class KnownLatents:
+    """What is known of z_hat while it is coded, as the context model sees it: rows of maps with a border of zeros.
 
     Args:
-        embedded: rows of a map with a border, zero where not known.
-        known: rows of its mask (.., 1).
-        corners: row of the first pixel of each window.
-        pitch: rows from one line of the map to the next.
-        context: the context model.
+        networks: of the codec.
+        height: rows of latent pixels.
+        width: columns of latent pixels.
+        device: where the maps are.
     """
-    window = torch.arange(KERNEL, device=corners.device)
-    window = (window[:, None] * pitch + window).flatten()
-    rows = (corners[:, None] + window).flatten()
-    columns = embedded.index_select(0, rows).view(len(corners), -1)
-    number = known.index_select(0, rows).view(len(corners), -1).sum(1, keepdim=True)
-    return context.deconvolve(columns), number
+
+    def __init__(self, networks: CodingNetworks, height: int, width: int, device: torch.device) -> None:
+        self._context = networks.context
+        self._width, self._pitch = width, width + 2 * (KERNEL // 2)
+        rows = (height + 2 * (KERNEL // 2)) * self._pitch
+        self._known = torch.zeros(rows, 1, device=device)
+        self._embedded = torch.zeros(rows, networks.config.embedding, device=device)
+        self._cell_means = torch.zeros(rows, 3, device=device)
+        window = torch.arange(KERNEL, device=device)
+        self._window = (window[:, None] * self._pitch + window).flatten()
+        self._nearness = nearness(device).view(1, -1, 1)
+
+    def context(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `Context.forward` does, as rows (N, context + 1) and (N, 3), at some latent pixels (N,)."""
+        rows = (self._corners(positions)[:, None] + self._window).flatten()
+        count = len(positions)
+        known = self._known.index_select(0, rows).view(count, -1, 1)
+        columns = self._embedded.index_select(0, rows).view(count, -1)
+        context = normalised(self._context.deconvolve(columns), known.sum(1))
+        means = self._cell_means.index_select(0, rows).view(count, -1, 3)
+        return context, averaged((means * self._nearness).sum(1), (known * self._nearness).sum(1))
+
+    def embedded(self, z_hat: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what `add` wants of latents (N, 48)."""
+        return self._context.embedded(z_hat), cell_means(z_hat)
+
+    def add(self, positions: Tensor, embedded: Tensor, means: Tensor) -> None:
+        """Make latent pixels (N,) known."""
+        places = self._corners(positions) + KERNEL // 2 * (self._pitch + 1)
+        self._embedded[places] = embedded
+        self._cell_means[places] = means
+        self._known[places] = 1
+
+    def _corners(self, positions: Tensor) -> Tensor:
+        # Row of the first pixel of each window.
+        return positions // self._width * self._pitch + positions % self._width
 
 
 def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:

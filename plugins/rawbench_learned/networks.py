@@ -11,8 +11,9 @@ Exact side (`exact`: the same bits everywhere)::
 
     hyper_synthesis  v_hat, m(v), sRGB, quality -> phi
     order            phi                        -> logits over the S steps at every latent pixel
-    context          known z_hat, their mask    -> normalised by the number of known neighbours (masked deconvolution)
-    parameters       phi, context               -> mean on a grid and index of the scale table, per latent
+    context          known z_hat, their mask    -> normalised by the number of known neighbours (masked deconvolution),
+                                                   and a plain average of their cell means
+    parameters       phi, context, average      -> mean on a grid and index of the scale table, per latent
 """
 
 from __future__ import annotations
@@ -47,8 +48,14 @@ LATENTS = 48
 """Channels of z: as many numbers as the cell has samples, so that high rates lack nothing."""
 GAINS = 32
 """Gains by which raw - base is brought to about one for the networks: half octaves; an image's own is coded with it."""
+CELL_MEANS = slice(0, LATENTS, 16)
+"""The channels that start as a cell's mean in each colour sum: where raw - base is smooth, neighbours share them."""
 MEAN_STEP = 1 / 64
+FARTHEST = 512.0
+"""Largest mean of a latent, and of the neighbours' average."""
 KERNEL = 5
+PREFERENCE = 4
+"""Logits by which a latent pixel prefers its step on the lattice: the most that the prediction can add."""
 
 
 class Architecture(BaseModel):
@@ -233,21 +240,39 @@ class Order(nn.Module):
     def forward(self, phi: Tensor) -> Tensor:
         """Return logits (B, S, H/4, W/4), no two of a pixel equal, so that argmax needs no rule for ties."""
         prediction = to_grid(self.second(activate(self.first(phi))), lowest=-4, highest=4)
+        return prediction + self.preferred(phi)
+
+    def preferred(self, phi: Tensor) -> Tensor:
+        """Return the lattice's own logits (S, H/4, W/4) for a map of the size of phi."""
         steps = torch.arange(self.steps, device=phi.device).view(-1, 1, 1)
-        preferred = lattice(phi.shape[-2], phi.shape[-1], self.steps, phi.device) == steps
-        return prediction + (preferred * 2 - steps / 256)
+        own = lattice(phi.shape[-2], phi.shape[-1], self.steps, phi.device) == steps
+        return own * PREFERENCE - steps / 256
 
 
 def lattice(height: int, width: int, steps: int, device: torch.device) -> Tensor:
-    """Return the step (height, width) that a latent pixel has by its place alone, with a period of 4."""
+    """Return the step (height, width) that a latent pixel has by its place alone, with a period of 4.
+
+    From coarse to fine: with four steps a sixteenth of the pixels, a quarter, a half, all. What is smooth is
+    interpolated, so only the sixteenth is coded without neighbours.
+    """
+    ranks = torch.tensor([[0, 8, 2, 13], [12, 4, 9, 6], [3, 15, 1, 10], [11, 7, 14, 5]], device=device)
+    bounds = torch.tensor(sorted((8, 4, 1, 2, 12, 6, 10)[: steps - 1]), dtype=torch.long, device=device)
     y, x = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
-    corner = (y % 2) ^ (x % 2)
-    quarter = corner * 2 + x % 2 * (1 - corner) + corner * (y % 2)
-    return (quarter * 2 + (y // 2 + x // 2) % 2) * steps // 8
+    return torch.bucketize(ranks, bounds, right=True)[y % 4, x % 4]
+
+
+def nearness(device: torch.device) -> Tensor:
+    """Return the weights (5, 5) of the neighbours in their average: small integers, falling with distance."""
+    profile = torch.tensor([1.0, 6.0, 10.0, 6.0, 1.0], device=device)
+    return profile[:, None] * profile
 
 
 class Context(nn.Module):
-    """Masked deconvolution: what the known neighbours say, normalised by how many they are. Exact."""
+    """Masked deconvolution: what the known neighbours say, normalised by how many they are. Exact.
+
+    Beside it goes an average of their cell means in the full range of latents: activations of 8 bits cannot say at once
+    how a highlight ends and how noise looks.
+    """
 
     def __init__(self, config: Architecture) -> None:
         super().__init__()
@@ -258,15 +283,16 @@ class Context(nn.Module):
         """Return the latents mapped to fewer channels, on the grid; zero where z_hat is."""
         return to_grid(self.embed(to_grid(z_hat)))
 
-    def forward(self, embedded: Tensor, known: Tensor) -> Tensor:
-        """Return the context and the density of known neighbours (B, context + 1, H, W), on the grid.
+    def forward(self, z_hat: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the context with the density of known neighbours (B, context + 1, H, W), and `averaged` (B, 3, H, W).
 
         Args:
-            embedded: `embedded` latents, zero where not known.
+            z_hat: latents, zero where not known.
             known: mask (B, 1, H, W).
         """
         number = F.avg_pool2d(known, KERNEL, 1, KERNEL // 2, divisor_override=1)
-        return normalised(self.deconvolve(embedded), number)
+        context = normalised(self.deconvolve(self.embedded(z_hat)), number)
+        return context, weighted_average(z_hat, known, nearness(z_hat.device))
 
 
 class SerialContext(Context):
@@ -286,12 +312,13 @@ class SerialContext(Context):
         """Return the weights of the twelve neighbours, zero elsewhere."""
         return quantised_weight(self.deconvolve.weight) * self.causal
 
-    def forward(self, embedded: Tensor, known: Tensor) -> Tensor:
+    def forward(self, z_hat: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
         """See `Context.forward`; ``known`` is one everywhere inside the image."""
         weight = self.masked()
         bias = quantised_bias(self.deconvolve.bias, weight_unit(weight))
         number = exact_conv2d(known, self.causal[None, None], None)
-        return normalised(exact_conv2d(embedded, weight, bias), number)
+        context = normalised(exact_conv2d(self.embedded(z_hat), weight, bias), number)
+        return context, weighted_average(z_hat, known, nearness(z_hat.device) * self.causal)
 
 
 def normalised(sums: Tensor, number: Tensor) -> Tensor:
@@ -300,24 +327,55 @@ def normalised(sums: Tensor, number: Tensor) -> Tensor:
     return torch.cat([context, number * 0.25], 1)
 
 
+def cell_means(z_hat: Tensor) -> Tensor:
+    """Return the latents of `CELL_MEANS` as multiples of 1/16, of maps or of rows."""
+    return to_grid(z_hat[:, CELL_MEANS], lowest=-FARTHEST, highest=FARTHEST)
+
+
+def averaged(sums: Tensor, weight: Tensor) -> Tensor:
+    """Divide weighted sums of cell means by the known neighbours' weight, to multiples of 1/16; zero without any."""
+    return to_grid(sums / weight.clamp_min(1), lowest=-FARTHEST, highest=FARTHEST)
+
+
+def weighted_average(z_hat: Tensor, known: Tensor, weights: Tensor) -> Tensor:
+    """Return `averaged` for every latent pixel of a map (B, 3, H, W); see `Context.forward`."""
+    means = cell_means(z_hat)
+    sums = exact_conv2d(means.flatten(0, 1).unsqueeze(1), weights[None, None], None).view_as(means)
+    return averaged(sums, exact_conv2d(known, weights[None, None], None))
+
+
 class Parameters(nn.Module):
     """Entropy parameters: mean and scale of every latent, pixel by pixel. Exact."""
 
     def __init__(self, config: Architecture) -> None:
         super().__init__()
         width = config.exact_width
-        self.first = ExactConv2d(config.phi + config.context + 1, width, 1)
+        self.first = ExactConv2d(config.phi + config.context + 4, width, 1)
         self.second = ExactConv2d(width, width, 1)
-        self.third = ExactConv2d(width, 2 * LATENTS, 1)
+        self.third = ExactConv2d(width, 2 * LATENTS + 3, 1)
         with torch.no_grad():
             self.third.weight.mul_(0.3)
             self.third.bias[LATENTS:] = rate.index_of_scale(1.0) / 8
+            self.third.bias[2 * LATENTS :] = 0.5
 
-    def forward(self, phi: Tensor, context: Tensor) -> tuple[Tensor, Tensor]:
-        """Return means (B, 48, H, W), multiples of 1/64, and indices of the scale before the step's offset."""
-        x = activate(self.first(torch.cat([phi, context], 1)))
-        mean, index = self.third(activate(self.second(x))).chunk(2, 1)
-        return to_grid(mean, MEAN_STEP, -64, 64), index * 8
+    def forward(self, phi: Tensor, context: Tensor, average: Tensor) -> tuple[Tensor, Tensor]:
+        """Return means (B, 48, H, W), multiples of 1/64, and indices of the scale before the step's offset.
+
+        Args:
+            phi: of the hyper synthesis (B, phi, H, W).
+            context: of the context model (B, context + 1, H, W).
+            average: of the known neighbours' cell means (B, 3, H, W); how much of it to believe is predicted.
+        """
+        x = activate(self.first(torch.cat([phi, context, to_grid(average / 16)], 1)))
+        mean, index, belief = self.third(activate(self.second(x))).split([LATENTS, LATENTS, 3], 1)
+        believed = to_grid(belief, MEAN_STEP, 0, 1) * average
+        return to_grid(_added(mean, believed), MEAN_STEP, -FARTHEST, FARTHEST), index * 8
+
+
+def _added(mean: Tensor, believed: Tensor) -> Tensor:
+    # Channel 16 k is the first of its colour sum.
+    sums = mean.unflatten(1, (3, 16))
+    return torch.cat([sums[:, :, :1] + believed.unsqueeze(2), sums[:, :, 1:]], 2).flatten(1, 2)
 
 
 class FactorisedPrior(EntropyBottleneck):

@@ -115,8 +115,7 @@ class SerialTask:
             z, phi, z_hat, mu, scales, steps = self._latents(raw, srgb, means, gains, quality)
             symbols = (z - mu) / steps
             reference = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
-        context = model.context(model.context.embedded(z_hat), torch.ones_like(z_hat[:, :1]))
-        mu, indices = model.parameters_of(phi, context)
+        mu, indices = model.parameters_of(phi, *model.context(z_hat, torch.ones_like(z_hat[:, :1])))
         scales = rate.scale_of_index(indices + rate.scale_offsets(steps))
         symbols = (z - mu) / steps
         if generator is None:

@@ -58,7 +58,7 @@ class LearnedTask:
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
-        balance: float = Field(0.05, ge=0, description="weight of the steps' shares being equal")
+        balance: float = Field(0.05, ge=0, description="weight of the steps' shares being the lattice's")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -66,7 +66,7 @@ class LearnedTask:
         self.bound = LowerBound(LIKELIHOOD_FLOOR)
 
     def initialise(self, frames: Frames) -> None:
-        """Fit the base's directions to the frames: each as it is, and every second also as a JPEG.
+        """Fit the base's directions to the frames: each as it is, every second also as a JPEG, others as developed.
 
         A model that already has a base, because the run starts from other weights, keeps it.
         """
@@ -79,6 +79,8 @@ class LearnedTask:
             renditions = [frame.srgb]
             if number % 2:
                 renditions.append(_as_jpeg(frame.srgb, 10 + (number * 37) % 86))
+            elif frame.developed is not None:
+                renditions.append(frame.developed)
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
         set_base(self.model, images)
@@ -194,7 +196,7 @@ class LearnedTask:
             "relative": relative,
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": (z_bits + v_bits) / size,
-            "imbalance": (logits.softmax(1).mean((0, 2, 3)) * logits.shape[1] - 1).square().mean(),
+            "imbalance": _imbalance(logits, model.order.preferred(phi)),
             "bpp_v": (v_bits / size).detach(),
         }
 
@@ -229,6 +231,12 @@ def crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tu
     corner = [int(torch.randint(r, (1,), generator=generator, device=raw.device)) for r in room]
     window = (..., slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
     return raw[window], srgb[window]
+
+
+def _imbalance(logits: Tensor, preferred: Tensor) -> Tensor:
+    # How far the steps' shares are from those that the lattice alone gives them.
+    own, shares = logits.softmax(1).mean((0, 2, 3)), preferred.softmax(0).mean((1, 2))
+    return (own / shares - 1).square().mean()
 
 
 def _instead(value: Tensor, descended: Tensor) -> Tensor:

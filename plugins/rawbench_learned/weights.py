@@ -32,7 +32,7 @@ from rawbench_learned.networks import Architecture, CodingNetworks, LearnedNetwo
 from rawbench_learned.tables import Tables, gaussian_tables, joined, table_from_masses
 
 Layer = tuple[Tensor, "Tensor | None"]
-FORMAT = "rawbench-learned-1"
+FORMAT = "rawbench-learned-2"
 METHOD = "the learned codec"
 V_LEVELS = 16
 """Qualities share the tables of v in groups of 16."""

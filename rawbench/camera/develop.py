@@ -15,9 +15,13 @@ balance, in float64:
 7. look: a 17x17x17 table, trilinear: richer blues and greens, calmer reds, warm lights and cool shadows;
 8. sharpening: unsharp mask of the luma, Gaussian of 1 pixel, amount 0.7, at most 0.06 of white;
 9. eight bits, and a JPEG of quality 92 with colour at half size.
+
+Those are the numbers of the rendition `camera` (`CAMERA`); training draws others (`random_development`).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
@@ -25,23 +29,60 @@ from scipy.ndimage import gaussian_filter, map_coordinates
 from rawbench.camera.color import SRGB_TO_XYZ, camera_to_srgb, srgb_encode
 from rawbench.errors import SampleError
 
-SHADING = 0.3
-CHROMA_SIGMA = 1.5
 NOISE = (2e-6, 4e-4)  # variance: read, and per unit of signal
 MIDDLE_GREY = 0.18
-BASE_CONTRAST = 0.65
 MOST_STOPS = 2.0
 LOOK_SIDE = 17
-SHARPEN, SHARPEN_LIMIT = 0.7, 0.06
+SHARPEN_LIMIT = 0.06
 _LUMA = SRGB_TO_XYZ[1]
 
 
-def develop_pixels(raw16: np.ndarray, xyz_to_camera: tuple[float, ...]) -> np.ndarray:
+@dataclass(frozen=True)
+class Development:
+    """What differs from camera to camera.
+
+    Attributes:
+        shading: gain in the corners, less one.
+        chroma_sigma: of the chrominance's denoising, in pixels.
+        white: where the 99th percentile of luminance goes.
+        contrast: by which the base of the local tone mapping is multiplied.
+        reach: sigma of that base, over the shorter side.
+        look: how much of the look is applied.
+        sharpen: amount of the unsharp mask.
+    """
+
+    shading: float = 0.3
+    chroma_sigma: float = 1.5
+    white: float = 0.9
+    contrast: float = 0.65
+    reach: float = 1 / 8
+    look: float = 1.0
+    sharpen: float = 0.7
+
+
+CAMERA = Development()
+
+
+def random_development(rng: np.random.Generator) -> Development:
+    """Some other camera's, from almost global to strongly local."""
+    return Development(
+        shading=float(rng.uniform(0, 0.4)),
+        chroma_sigma=float(rng.uniform(0.7, 2.0)),
+        white=float(rng.uniform(0.7, 1.0)),
+        contrast=float(rng.uniform(0.5, 1.0)),
+        reach=float(np.exp(rng.uniform(np.log(1 / 20), np.log(1 / 4)))),
+        look=float(rng.uniform(0, 1.2)),
+        sharpen=float(rng.uniform(0, 1)),
+    )
+
+
+def develop_pixels(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], how: Development = CAMERA) -> np.ndarray:
     """Steps 1 to 8 and the rounding to eight bits.
 
     Args:
         raw16: uint16 (H, W, 3), linear camera RGB after white balance.
         xyz_to_camera: XYZ (D65) to camera RGB, row by row; rows may have any scale.
+        how: the camera's ways.
 
     Returns:
         uint8 (H, W, 3).
@@ -53,27 +94,28 @@ def develop_pixels(raw16: np.ndarray, xyz_to_camera: tuple[float, ...]) -> np.nd
     if matrix.size != 9 or not matrix.any():
         raise SampleError("rendition camera: the colour matrix of the camera is not known")
     linear = raw16.astype(np.float64) / 65535
-    linear = np.minimum(linear * shading_gain(*linear.shape[:2])[..., None], 1.0)
-    linear = denoise(linear)
+    height, width = linear.shape[:2]
+    linear = np.minimum(linear * shading_gain(height, width, how.shading)[..., None], 1.0)
+    linear = denoise(linear, how.chroma_sigma)
     linear = np.clip(linear @ camera_to_srgb(matrix.reshape(3, 3)).T, 0, None)
-    linear = local_tone(expose(linear))
+    linear = local_tone(expose(linear, how.white), how.contrast, how.reach)
     encoded = srgb_encode(shoulder(np.clip(linear, 0, None)))
-    encoded = sharpen(apply_look(np.clip(encoded, 0, 1)))
+    encoded = sharpen(apply_look(np.clip(encoded, 0, 1), how.look), how.sharpen)
     return np.rint(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
 
 
-def shading_gain(height: int, width: int) -> np.ndarray:
+def shading_gain(height: int, width: int, corners: float) -> np.ndarray:
     """(H, W): step 1."""
     y = np.linspace(-1, 1, height)[:, None] if height > 1 else np.zeros((1, 1))
     x = np.linspace(-1, 1, width)[None, :] if width > 1 else np.zeros((1, 1))
-    return 1 + SHADING * (y**2 + x**2) / 2
+    return 1 + corners * (y**2 + x**2) / 2
 
 
-def denoise(linear: np.ndarray) -> np.ndarray:
+def denoise(linear: np.ndarray, chroma_sigma: float) -> np.ndarray:
     """Step 2: (H, W, 3) linear light."""
     luma = linear @ _LUMA
     chroma = linear - luma[..., None]
-    chroma = np.stack([gaussian_filter(chroma[..., c], CHROMA_SIGMA, mode="mirror") for c in range(3)], axis=2)
+    chroma = np.stack([gaussian_filter(chroma[..., c], chroma_sigma, mode="mirror") for c in range(3)], axis=2)
     return np.clip(sigma_filter(luma)[..., None] + chroma, 0, None)
 
 
@@ -92,18 +134,18 @@ def sigma_filter(luma: np.ndarray) -> np.ndarray:
     return total / count
 
 
-def expose(linear: np.ndarray) -> np.ndarray:
+def expose(linear: np.ndarray, white: float) -> np.ndarray:
     """Step 4."""
     bright = float(np.quantile(linear @ _LUMA, 0.99))
-    return linear * min(0.9 / max(bright, 1e-6), 4.0)
+    return linear * min(white / max(bright, 1e-6), 4.0)
 
 
-def local_tone(linear: np.ndarray) -> np.ndarray:
+def local_tone(linear: np.ndarray, contrast: float, reach: float) -> np.ndarray:
     """Step 5."""
     luma = np.log2(np.maximum(linear @ _LUMA, 1e-4))
-    base = gaussian_filter(luma, min(luma.shape) / 8, mode="mirror")
+    base = gaussian_filter(luma, min(luma.shape) * reach, mode="mirror")
     middle = np.log2(MIDDLE_GREY)
-    gain = np.clip((BASE_CONTRAST - 1) * (base - middle), -MOST_STOPS, MOST_STOPS)
+    gain = np.clip((contrast - 1) * (base - middle), -MOST_STOPS, MOST_STOPS)
     return linear * np.exp2(gain)[..., None]
 
 
@@ -124,15 +166,16 @@ def look_table() -> np.ndarray:
     return np.clip(luma + chroma * richness + tint, 0, 1)
 
 
-def apply_look(encoded: np.ndarray) -> np.ndarray:
+def apply_look(encoded: np.ndarray, amount: float) -> np.ndarray:
     """Step 7 on (H, W, 3) in [0, 1]."""
     table = look_table()
     places = np.moveaxis(encoded, 2, 0) * (LOOK_SIDE - 1)
-    return np.stack([map_coordinates(table[..., c], places, order=1, mode="nearest") for c in range(3)], axis=2)
+    looked = np.stack([map_coordinates(table[..., c], places, order=1, mode="nearest") for c in range(3)], axis=2)
+    return looked if amount == 1 else np.clip(encoded + amount * (looked - encoded), 0, 1)
 
 
-def sharpen(encoded: np.ndarray) -> np.ndarray:
+def sharpen(encoded: np.ndarray, amount: float) -> np.ndarray:
     """Step 8."""
     luma = encoded @ np.array([0.299, 0.587, 0.114])
-    detail = SHARPEN * (luma - gaussian_filter(luma, 1.0, mode="mirror"))
+    detail = amount * (luma - gaussian_filter(luma, 1.0, mode="mirror"))
     return encoded + np.clip(detail, -SHARPEN_LIMIT, SHARPEN_LIMIT)[..., None]

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from rawbench.camera.cameras import CAMERAS
+from rawbench.camera.cameras import CAMERAS, find_camera
+from rawbench.camera.develop import develop_pixels, random_development
 from rawbench.camera.dng import write_cfa_dng
 from rawbench.camera.read import CameraFile, read_camera_file
 from rawbench.camera.scenes import is_panorama, list_scenes, read_scene, scene_view
@@ -36,7 +37,7 @@ VALIDATION_SCENES = (
 
 MANIFEST_COLUMNS = (
     "frame", "split", "scene", "camera", "iso", "bits", "cfa", "clipped", "exposure_ev", "kelvin",
-    "yaw", "pitch", "fov", "saturated", "median", "raw_sha256", "srgb_sha256", "note",
+    "yaw", "pitch", "fov", "saturated", "median", "raw_sha256", "srgb_sha256", "developed_sha256", "note",
 )  # fmt: skip
 
 
@@ -107,8 +108,9 @@ def simulate_training_frames(
 
     Args:
         scenes_dir: folder of ``.hdr`` and ``.exr`` scenes.
-        out_dir: folder for ``train/raw_00000.npy`` (uint16 (H, W, 3)), ``train/srgb_00000.npy`` (uint8), the
-            same under ``validation/``, and ``manifest.csv``.
+        out_dir: folder for ``train/raw_00000.npy`` (uint16 (H, W, 3)), ``train/srgb_00000.npy`` (uint8, LibRaw's
+            rendition), ``train/developed_00000.npy`` (uint8, as some camera would develop it), the same under
+            ``validation/``, and ``manifest.csv``.
         count: training frames.
         size: rows and columns.
         seed: of views, cameras, settings and noise.
@@ -178,7 +180,10 @@ def _write_split(
         for frame in range(scene_index, count, len(scenes)):
             facts, file = simulate_frame(scene, size, np.random.default_rng([*seed, frame]))
             row = {"frame": frame, "scene": path.name, **facts}
-            for kind, array in {"raw": file.raw16, "srgb": file.srgb8}.items():
+            matrix = find_camera(str(facts["camera"])).xyz_to_camera
+            how = random_development(np.random.default_rng([*seed, frame, 1]))  # its own: the rest does not move
+            developed = develop_pixels(file.raw16, tuple(matrix.flat), how)
+            for kind, array in {"raw": file.raw16, "srgb": file.srgb8, "developed": developed}.items():
                 np.save(folder / f"{kind}_{frame:05d}.npy", array)
                 row[f"{kind}_sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
             yield row

@@ -10,6 +10,7 @@ Example::
     patch = 256
     batch = 8
     [data.renditions]
+    developed = 0.2             # as cameras do; the rest as LibRaw does
     eight_bit = 0.5             # the rest are JPEG
     jpeg_quality = [10, 95]
 
@@ -39,8 +40,9 @@ class _Table(BaseModel):
 
 
 class Renditions(_Table):
-    """Which sRGB a patch gets: the 8-bit rendition, or a JPEG of it."""
+    """Which sRGB a patch gets: LibRaw's or an in-camera-like rendition, with 8 bits or as a JPEG."""
 
+    developed: float = Field(0.0, ge=0, le=1, description="probability of the in-camera-like rendition")
     eight_bit: float = Field(0.5, ge=0, le=1, description="probability of the 8-bit rendition without JPEG")
     jpeg_quality: tuple[Annotated[int, Field(ge=1, le=100)], Annotated[int, Field(ge=1, le=100)]] = (10, 95)
     jpeg_sampling: tuple[Sampling, ...] = Field(

@@ -1,8 +1,9 @@
 """Training frames on disk: pairs of raw and sRGB that a camera simulation wrote, opened without copying.
 
 Layout: ``manifest.csv`` and, in ``train/`` and ``validation/``, ``raw_NNNNN.npy`` (uint16 (H, W, 3), 65535 is
-white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition). The manifest says which split a frame
-belongs to, and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
+white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition) and, where the manifest gives its digest,
+``developed_NNNNN.npy`` (the same, of an in-camera-like rendition). The manifest says which split a frame belongs to,
+and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
 `rawbench.camera.frames` writes this form.
 """
 
@@ -27,10 +28,11 @@ MANIFEST = "manifest.csv"
 
 @dataclass(frozen=True)
 class Frame:
-    """One pair: ``raw`` uint16 (H, W, 3) and ``srgb`` uint8 (H, W, 3), both mapped from disk, read-only."""
+    """``raw`` uint16 (H, W, 3), ``srgb`` and perhaps ``developed`` uint8 (H, W, 3), mapped from disk, read-only."""
 
     raw: np.ndarray
     srgb: np.ndarray
+    developed: np.ndarray | None = None
 
 
 class Frames:
@@ -68,6 +70,11 @@ class Frames:
         return self._frames[index]
 
     @property
+    def all_developed(self) -> bool:
+        """Whether every frame has an in-camera-like rendition."""
+        return all(frame.developed is not None for frame in self._frames)
+
+    @property
     def smallest_side(self) -> int:
         """The shortest side of any frame, in pixels."""
         return min(min(frame.raw.shape[:2]) for frame in self._frames)
@@ -77,23 +84,28 @@ class Frames:
 
     def _open(self, row: Mapping[str, str]) -> Frame:
         raw = _map(self._path("raw", row), np.uint16)
-        srgb = _map(self._path("srgb", row), np.uint8)
-        if raw.shape != srgb.shape:
-            raise SampleError(f"{self._path('srgb', row)}: is {srgb.shape[:2]}, its raw is {raw.shape[:2]}")
-        return Frame(raw, srgb)
+        renditions = [_map(self._path(kind, row), np.uint8) for kind in _kinds(row) if kind != "raw"]
+        for srgb in renditions:
+            if raw.shape != srgb.shape:
+                raise SampleError(f"{self._path('srgb', row)}: is {srgb.shape[:2]}, its raw is {raw.shape[:2]}")
+        return Frame(raw, *renditions)
 
     def _check_digests(self, index: int) -> None:
         row, frame = self.rows[index], self._frames[index]
-        for kind, image in (("raw", frame.raw), ("srgb", frame.srgb)):
+        for kind in _kinds(row):
             expected = row.get(f"{kind}_sha256")
-            if expected and hashlib.sha256(image.tobytes()).hexdigest() != expected:
+            if expected and hashlib.sha256(getattr(frame, kind).tobytes()).hexdigest() != expected:
                 raise SampleError(f"{self._path(kind, row)}: is not the frame that the manifest lists")
 
     def _refuse_unlisted(self) -> None:
-        listed = {self._path(kind, row).name for row in self.rows for kind in ("raw", "srgb")}
+        listed = {self._path(kind, row).name for row in self.rows for kind in _kinds(row)}
         for path in sorted((self.folder / self.split).glob("*.npy")):
             if path.name not in listed:
                 raise SampleError(f"{path}: the manifest does not list it as {self.split}")
+
+
+def _kinds(row: Mapping[str, str]) -> tuple[str, ...]:
+    return ("raw", "srgb", "developed") if row.get("developed_sha256") else ("raw", "srgb")
 
 
 def read_manifest(folder: Path, excluded_scenes: Iterable[str] = ()) -> list[dict[str, str]]:

@@ -43,7 +43,7 @@ class FramePatches:
         purpose: `TRAINING_PATCHES` or `VALIDATION_PATCHES`, of `rawbench.training.seeds`.
 
     Raises:
-        UsageError: a frame is smaller than a patch.
+        UsageError: a frame is smaller than a patch, or has no in-camera-like rendition where some are wanted.
     """
 
     frames: Frames
@@ -56,6 +56,8 @@ class FramePatches:
         if self.frames.smallest_side < self.side:
             smallest = self.frames.smallest_side
             raise UsageError(f"{self.frames.folder}: patches of {self.side} px from a frame of {smallest} px")
+        if self.renditions.developed and not self.frames.all_developed:
+            raise UsageError(f"{self.frames.folder}: renditions.developed needs frames with developed_NNNNN.npy")
 
     def patch(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
         """Return raw uint16 and sRGB uint8, both (side, side, 3), for a place in the run."""
@@ -65,13 +67,17 @@ class FramePatches:
         y = int(draw.integers(height - self.side + 1))
         x = int(draw.integers(width - self.side + 1))
         raw = frame.raw[y : y + self.side, x : x + self.side]
+        rendition = frame.srgb
+        if self.renditions.developed and draw.random() < self.renditions.developed:
+            assert frame.developed is not None
+            rendition = frame.developed
         if draw.random() < self.renditions.eight_bit:
-            srgb = frame.srgb[y : y + self.side, x : x + self.side]
+            srgb = rendition[y : y + self.side, x : x + self.side]
         else:
             lowest, highest = self.renditions.jpeg_quality
             quality = int(draw.integers(lowest, highest + 1))
             sampling = self.renditions.jpeg_sampling[int(draw.integers(len(self.renditions.jpeg_sampling)))]
-            srgb = jpeg_patch(frame.srgb, y, x, self.side, quality, sampling)
+            srgb = jpeg_patch(rendition, y, x, self.side, quality, sampling)
         turns, flip = int(draw.integers(4)), bool(draw.integers(2))
         return _turn(raw, turns, flip), _turn(srgb, turns, flip)
 

@@ -60,3 +60,18 @@ def test_the_steps():
 def test_a_camera_without_a_matrix():
     with pytest.raises(SampleError, match="colour matrix"):
         develop.develop_pixels(landscape(), (0.0,) * 9)
+
+
+def test_other_cameras_develop_otherwise():
+    ways = [develop.random_development(np.random.default_rng(seed)) for seed in (1, 2, 1)]
+    assert ways[0] == ways[2] != ways[1]
+    images = [develop.develop_pixels(landscape(), MATRIX, how) for how in ways[:2]]
+    assert np.abs(images[0].astype(int) - images[1]).mean() > 1
+
+
+def test_a_camera_that_does_nothing_local_is_one_curve():
+    plain = develop.Development(shading=0, chroma_sigma=0, contrast=1, look=0, sharpen=0)
+    grey = np.repeat(landscape()[..., :1], 3, axis=2)
+    grey[10:14, 10:14] = grey[50:54, 60:64] = 20000
+    pixels = develop.develop_pixels(grey, MATRIX, plain).astype(int)
+    assert np.abs(pixels[12, 12] - pixels[52, 62]).max() <= 1

@@ -48,6 +48,10 @@ def test_frames_are_written_split_by_scene_and_listed(scenes, tmp_path):
     for row in rows:
         raw, srgb = (np.load(out / row["split"] / f"{kind}_{int(row['frame']):05d}.npy") for kind in ("raw", "srgb"))
         assert raw.shape == srgb.shape == (48, 64, 3) and (raw.dtype, srgb.dtype) == (np.uint16, np.uint8)
+        developed = np.load(out / row["split"] / f"developed_{int(row['frame']):05d}.npy")
+        assert developed.shape == (48, 64, 3) and developed.dtype == np.uint8
+        assert hashlib.sha256(developed.tobytes()).hexdigest() == row["developed_sha256"]
+        assert not np.array_equal(developed, srgb)
         assert hashlib.sha256(raw.tobytes()).hexdigest() == row["raw_sha256"]
         assert hashlib.sha256(srgb.tobytes()).hexdigest() == row["srgb_sha256"]
 

@@ -6,7 +6,7 @@ import pytest
 from rawbench.errors import SampleError
 from rawbench.training.frames import Frames
 
-from .tiny import SIZE, frame, read_manifest, write_manifest
+from .tiny import SIZE, frame, read_manifest, write_frames, write_manifest
 
 
 def test_a_split_holds_its_own_frames_and_no_others(frames_folder):
@@ -102,3 +102,16 @@ def test_files_that_are_no_frames(own_frames, array, words):
         np.save(path, array, allow_pickle=True)
     with pytest.raises(SampleError, match=words):
         Frames(own_frames, "train")
+
+
+def test_a_developed_rendition_is_checked_as_the_others(tmp_path):
+    write_frames(tmp_path, developed=True)
+    frames = Frames(tmp_path, "train")
+    assert frames.all_developed and np.array_equal(frames[0].developed, 255 - frames[0].srgb)
+    path = tmp_path / "train" / "developed_00001.npy"
+    np.save(path, np.load(path) ^ 1)
+    with pytest.raises(SampleError, match="developed_00001.npy: is not the frame that the manifest lists"):
+        Frames(tmp_path, "train")[1]
+    path.unlink()
+    with pytest.raises(SampleError, match="developed_00001.npy"):
+        Frames(tmp_path, "train")

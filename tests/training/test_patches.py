@@ -14,7 +14,7 @@ from rawbench.training.frames import Frames
 from rawbench.training.patches import FramePatches, jpeg_patch, prefetched
 from rawbench.training.seeds import VALIDATION_PATCHES
 
-from .tiny import SIZE, frame
+from .tiny import SIZE, frame, write_frames
 
 EIGHT_BIT = Renditions(eight_bit=1.0)
 
@@ -52,6 +52,18 @@ def test_batches_depend_on_the_place_in_the_run_alone(frames):
     assert same(first_batches(patches, 1)[2:], first_batches(patches, 1, start=2)[:3])
     whole, second = patches.batch(4, 6), patches.batch(4, 3, first=3)
     assert np.array_equal(whole["srgb"][3:], second["srgb"])
+
+
+def test_developed_renditions_come_as_often_as_wanted(tmp_path, frames):
+    write_frames(tmp_path, developed=True)
+    wanted = Renditions(developed=0.5, eight_bit=1.0)
+    patches = FramePatches(Frames(tmp_path, "train"), 32, wanted, 3)
+    drawn = [patches.patch(step, 0) for step in range(60)]
+    # A negative falls where raw rises.
+    negative = [np.corrcoef(raw.ravel(), srgb.ravel())[0, 1] < 0 for raw, srgb in drawn]
+    assert 15 < sum(negative) < 45
+    with pytest.raises(UsageError, match="renditions.developed needs frames with developed_NNNNN.npy"):
+        FramePatches(frames, 32, wanted, 3)
 
 
 def test_seeds_and_purposes_give_other_batches(frames):

@@ -58,13 +58,15 @@ class TinyTask:
         path.with_suffix(".txt").write_text("beside")
 
 
-def write_frames(folder: Path, count: int = 3, size: tuple[int, int] = SIZE) -> None:
-    """Write smooth frames of random scenes, in the form of a simulation's output."""
+def write_frames(folder: Path, count: int = 3, size: tuple[int, int] = SIZE, developed: bool = False) -> None:
+    """Write smooth frames of random scenes, in the form of a simulation's output; developed ones are negatives."""
     rows = []
     for split in ("train", "validation"):
         (folder / split).mkdir(parents=True, exist_ok=True)
         for number in range(count):
             arrays = dict(zip(("raw", "srgb"), frame(number, size), strict=True))
+            if developed:
+                arrays["developed"] = 255 - arrays["srgb"]
             for kind, array in arrays.items():
                 np.save(folder / split / f"{kind}_{number:05d}.npy", array)
             digests = {f"{kind}_sha256": hashlib.sha256(a.tobytes()).hexdigest() for kind, a in arrays.items()}

@@ -6,7 +6,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rawbench_learned.autoregressive import SerialCoder
-from rawbench_learned.coding import Coder, bits_worth, economical, untimed
+from rawbench_learned.coding import Coder, KnownLatents, bits_worth, economical, untimed
+from rawbench_learned.networks import LATENTS, SerialContext, lattice
 from rawbench_learned.range_coder import SymbolEncoder
 from rawbench_learned.tables import gaussian_tables
 from rawbench_learned.weights import read_weights
@@ -19,6 +20,29 @@ from .conftest import scene
 @pytest.fixture(scope="module", params=[Coder, SerialCoder])
 def coder(request, weights):
     return request.param(weights)
+
+
+def test_each_step_gathers_the_context_that_training_sees(weights):
+    context, (height, width) = weights.networks.context, (6, 9)
+    z_hat = torch.randint(-400, 400, (1, LATENTS, height, width)) / 8
+    known, order = KnownLatents(weights.networks, height, width, z_hat.device), lattice(height, width, 4, z_hat.device)
+    for step in range(4):
+        mask = (order < step).float()[None, None]
+        expected = torch.cat(context(z_hat * mask, mask), 1)[0].flatten(1)
+        positions = (order.flatten() == step).nonzero()[:, 0]
+        assert torch.equal(torch.cat(known.context(positions), 1), expected[:, positions].T)
+        known.add(positions, *known.embedded(z_hat[0].flatten(1).T[positions]))
+
+
+def test_the_serial_coder_gathers_what_its_training_sees(weights):
+    context, (height, width) = SerialContext(weights.networks.config).requires_grad_(False), (4, 7)
+    context.load_state_dict(weights.networks.context.state_dict())
+    z_hat = torch.randint(-400, 400, (1, LATENTS, height, width)) / 8
+    expected = torch.cat(context(z_hat, torch.ones(1, 1, height, width)), 1)[0].flatten(1)
+    known = KnownLatents(weights.networks, height, width, z_hat.device)
+    for position in torch.arange(height * width).split(1):
+        assert torch.equal(torch.cat(known.context(position), 1), expected[:, position].T)
+        known.add(position, *known.embedded(z_hat[0].flatten(1).T[position]))
 
 
 @pytest.mark.parametrize("quality", [0, 100, 255])

@@ -17,6 +17,8 @@ from rawbench_learned.networks import (
     gain_index,
     gain_of,
     lattice,
+    nearness,
+    weighted_average,
 )
 from rawbench_learned.task import LearnedTask
 from torch.nn import functional as F
@@ -86,29 +88,76 @@ def test_order_logits_are_never_equal():
     assert (best[:, 0] > best[:, 1]).all()
 
 
+@pytest.mark.parametrize("steps", range(2, 9))
+def test_the_lattice_goes_from_coarse_to_fine(steps):
+    order = lattice(16, 16, steps, torch.device("cpu"))
+    shares = torch.bincount(order.flatten(), minlength=steps)
+    assert shares[0] == shares.min()
+    if steps == 4:
+        assert (shares / shares.sum()).tolist() == [1 / 16, 3 / 16, 1 / 4, 1 / 2]
+    assert torch.equal(order[:12, :12], order[4:, 4:])
+    for step in range(1, steps):
+        known = (order < step).float()[None, None]
+        seen = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL))[0, 0]
+        assert seen[order[2:-2, 2:-2] == step].min() >= 1, "every later pixel has a known neighbour"
+
+
+def latents(side: int) -> torch.Tensor:
+    """Latents of which some are beyond what 8 bits hold."""
+    z = torch.randint(-32, 32, (1, LATENTS, side, side)) * STEP
+    z[:, ::16] *= 100
+    return z
+
+
 def test_the_context_averages_known_neighbours():
     context = Context(SMALL).requires_grad_(False)
-    embedded = torch.randint(-32, 32, (1, 4, 9, 9)) * STEP
     known = (torch.rand(1, 1, 9, 9) < 0.4).float()
-    result = context(embedded * known, known)
+    z_hat = latents(9) * known
+    result, average = context(z_hat, known)
     weight, bias = context.deconvolve.quantised()
     number = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL), padding=2)
-    sums = F.conv2d((embedded * known).double(), weight.double(), bias.double(), padding=2)
+    sums = F.conv2d(context.embedded(z_hat).double(), weight.double(), bias.double(), padding=2)
     mean = sums * 8 / number.clamp_min(1)
     expected = torch.floor(torch.maximum(mean, mean / 8) / STEP + 0.5) * STEP
     assert torch.equal(result[:, :-1].double(), expected.clamp(-8, 8 - STEP))
     assert torch.equal(result[:, -1:], number / 4)
+    near = nearness(known.device)[None, None].double()
+    weights = F.conv2d(known.double(), near, padding=2).clamp_min(1)
+    for colour in range(3):
+        sums = F.conv2d(z_hat[:, 16 * colour : 16 * colour + 1].double(), near, padding=2)
+        assert (average[:, colour] - (sums / weights)[:, 0]).abs().max() <= STEP / 2 + 1e-6
+
+
+def test_an_average_of_equal_neighbours_is_their_value():
+    known = torch.zeros(1, 1, 8, 8)
+    known[..., ::2, ::2] = 1
+    z_hat = torch.zeros(1, LATENTS, 8, 8)
+    z_hat[:, ::16] = 100.5
+    average = weighted_average(z_hat * known, known, nearness(known.device))
+    assert torch.equal(average, torch.full_like(average, 100.5))
+    nothing = weighted_average(z_hat * 0, known * 0, nearness(known.device))
+    assert torch.equal(nothing, torch.zeros_like(nothing))
+
+
+def test_a_believed_average_moves_the_cell_means_alone():
+    parameters = Parameters(SMALL).requires_grad_(False)
+    phi, context = torch.zeros(1, SMALL.phi, 2, 2), torch.zeros(1, SMALL.context + 1, 2, 2)
+    parameters.first.weight[:, -3:] = 0
+    means, _ = parameters(phi, context, torch.zeros(1, 3, 2, 2))
+    moved, _ = parameters(phi, context, torch.full((1, 3, 2, 2), 40.0))
+    expected = torch.where(torch.arange(LATENTS) % 16 == 0, 20.0, 0.0)
+    assert torch.equal(moved - means, expected.view(1, -1, 1, 1).expand_as(means))
 
 
 def test_unknown_latents_do_not_matter_to_the_serial_context():
     context = SerialContext(SMALL).requires_grad_(False)
-    embedded = torch.randint(-32, 32, (1, 4, 7, 7)) * STEP
+    z_hat = latents(7)
     ones = torch.ones(1, 1, 7, 7)
-    before = context(embedded, ones)
-    changed = embedded.clone()
+    before = torch.cat(context(z_hat, ones), 1)
+    changed = z_hat.clone()
     changed[..., 3, 3:] += 1
     changed[..., 4:, :] -= 1
-    after = context(changed, ones)
+    after = torch.cat(context(changed, ones), 1)
     assert torch.equal(before[..., :3, :], after[..., :3, :])
     assert torch.equal(before[..., 3, :4], after[..., 3, :4])
 

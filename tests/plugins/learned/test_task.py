@@ -25,13 +25,18 @@ SMALL = Architecture(width=8, means=3, exact_width=16, phi=8, context=8, embeddi
 class Frame:
     raw: np.ndarray
     srgb: np.ndarray
+    developed: np.ndarray | None
 
 
 def frames(count: int) -> list[Frame]:
     made_of = [scene(64, 64, seed) for seed in range(count)]
     return [
-        Frame((raw.permute(1, 2, 0).numpy() * 65535).round().astype(np.uint16), srgb.permute(1, 2, 0).numpy())
-        for raw, srgb in made_of
+        Frame(
+            (raw.permute(1, 2, 0).numpy() * 65535).round().astype(np.uint16),
+            srgb.permute(1, 2, 0).numpy(),
+            (255 - srgb).permute(1, 2, 0).numpy() if number % 2 else None,
+        )
+        for number, (raw, srgb) in enumerate(made_of)
     ]
 
 
