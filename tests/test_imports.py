@@ -22,6 +22,7 @@ PUBLIC_MODULES = {
     "rawbench.rate",
     "rawbench.rd",
     "rawbench.testing",
+    "rawbench.tiles",
     "rawbench.training",
     "rawbench.values",
 }
