@@ -25,6 +25,7 @@ PUBLIC_MODULES = {
     "rawbench.tiles",
     "rawbench.training",
     "rawbench.values",
+    "rawbench.varint",
 }
 HEAVY = {"torch", "numpy", "pandas", "compressai", "rawpy", "imagecodecs", "scipy", "skimage"}
 
