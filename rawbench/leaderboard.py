@@ -17,7 +17,7 @@ from rawbench.errors import UsageError
 from rawbench.plan import digest_json
 from rawbench.rd import Point, bd_rate
 from rawbench.results import Results, read_results
-from rawbench.speed import cost_text, costs_of
+from rawbench.speed import cost_text, costs_of, timing_notes
 
 BUDGETS = (0.01, 0.1, 1.0)
 METRIC = "psnr"
@@ -178,6 +178,7 @@ def board_notes(board: Board) -> list[str]:
     ]
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
+        lines += [f"{name}: {line}" for line in timing_notes(run)]
     return lines
 
 

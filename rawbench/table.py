@@ -14,7 +14,7 @@ from types import MappingProxyType
 from rawbench.aggregate import CEILED, Group, Row, ceiling_rows, group_by_camera, join_rows, macro_average
 from rawbench.results import from_store
 from rawbench.schema import CEILING
-from rawbench.speed import COSTS, cost_text, costs_of
+from rawbench.speed import COSTS, cost_text, costs_of, timing_notes
 from rawbench.store import Store
 
 Costs = Mapping[tuple[str, str], Mapping[str, float]]
@@ -53,9 +53,9 @@ def _summary(rows: Sequence[Row], store: Store, camera: str | None, by_camera: b
 
 
 def costs_of_run(store: Store) -> Costs:
-    """What each rate point costs, by (method, rate point) and title: seconds, MP/s, kMAC/pixel, parameters.
+    """What each rate point costs, by (method, rate point) and title: MP/s, MiB, kMAC/pixel, parameters.
 
-    Empty without a timing pass; seconds are those of the images that were timed, whatever cameras a table shows.
+    Empty without a timing pass; speeds are those of the images that were timed, whatever cameras a table shows.
     """
     results = from_store(store, "")
     places = {(t.method, t.rate_point) for t in results.timings}
@@ -144,7 +144,7 @@ def notes(store: Store) -> list[str]:
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(row.get(CEILING) is not None for row in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
-    return lines
+    return [*lines, *timing_notes(from_store(store, ""))]
 
 
 def print_table(store: Store, groups: Sequence[Group], ceilings: Sequence[Group], metrics: Sequence[str]) -> None:
