@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
 import rawbench
@@ -29,17 +30,20 @@ class Sam(rawbench.Codec):
     paper = (
         "Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021. Published: raw samples "
         "on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour and position "
-        "(as later papers describe it; no code is public). Our specification: centred grid; thin-plate kernel and an "
+        "(as later papers describe it). Our specification: centred grid; thin-plate kernel and an "
         "affine part on gamma-coded sRGB in [0, 1] and the position over the longer side, weighted 0.3; a local system "
         "for each cell of at least 16 x 16 pixels, of the 7 x 7 samples around it and of 32 samples spread over the "
-        "colours of the image; stored samples pasted back; samples range coded without loss."
+        "colours of the image; stored samples pasted back; samples range coded without loss. No code of the authors "
+        "is public."
     )
     capabilities = rawbench.Capabilities()
 
     class Options(rawbench.Options):
-        """``accounting=paper`` also records ``bits_paper``, 48 bits a sample, beside the real bytes."""
+        """Options of ``sam``."""
 
-        accounting: Literal["bytes", "paper"] = "bytes"
+        accounting: Literal["bytes", "paper"] = Field(
+            "bytes", description="paper: also record bits_paper, 48 bits a sample, beside the real bytes"
+        )
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

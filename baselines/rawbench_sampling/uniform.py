@@ -34,7 +34,7 @@ class Uniform(rawbench.Codec):
         "grid, range coded given the sRGB's quantisation intervals; a polynomial of the linearised sRGB fitted to "
         "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a "
         "joint bilateral kernel or by radial basis functions over colour and position, as the encoder chooses, apart "
-        "for clipped pixels; stored samples pasted back."
+        "for clipped pixels; stored samples pasted back. No code of the authors is public."
     )
     capabilities = rawbench.Capabilities()
 
