@@ -16,10 +16,10 @@ from rawbench.results import from_store
 from rawbench.schema import CEILING
 from rawbench.speed import COSTS, cost_text, costs_of, timing_notes
 from rawbench.store import Store
+from rawbench.terminal import TEXT_COLUMNS, print_cells
 
 Costs = Mapping[tuple[str, str], Mapping[str, float]]
 
-TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "source", "note")
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
 ALL = "all images"
@@ -120,6 +120,8 @@ def _value(name: str, group: Group) -> str:
         return f"{mean.value:.0f}"
     if name.startswith(("psnr", "ciede")):
         return f"{mean.value:.2f}"
+    if name.startswith("bpp") and mean.value < 0.01:
+        return f"{mean.value:.5f}"
     return f"{mean.value:.4g}" if name in ("mae", "relative_error") else f"{mean.value:.4f}"
 
 
@@ -151,35 +153,6 @@ def print_table(store: Store, groups: Sequence[Group], ceilings: Sequence[Group]
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
     head, body = table_cells(groups, metrics, costs_of_run(store))
     print_cells(head, body, ceiling_cells(head, ceilings, metrics), notes(store))
-
-
-def print_cells(
-    head: Sequence[str], body: Sequence[Sequence[str]], under: Sequence[Sequence[str]], below: Sequence[str]
-) -> None:
-    """Print rows, an empty line between methods, then the rows that are of no method, then lines of notes."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in head:
-        table.add_column(title, justify="left" if title in TEXT_COLUMNS else "right", no_wrap=True)
-    previous = None
-    method_column = head.index("method")
-    for row in body:
-        if previous not in (None, row[method_column]):
-            table.add_row()
-        previous = row[method_column]
-        table.add_row(*row)
-    for place, row in enumerate(under):
-        if place == 0:
-            table.add_row()
-        table.add_row(*row, style="dim")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    console.print(table, soft_wrap=True)
-    for line in below:
-        console.print(line, style="dim", soft_wrap=True, markup=False)
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
