@@ -65,15 +65,15 @@ def timing_notes(results: Results) -> list[str]:
     names = [_image_text(results, place, several) for place in places]
     counts = sorted({t.repeats for t in results.timings if t.what in ("encode", "decode")})
     repeats = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    where = "; ".join(dict.fromkeys(_machine_text(environment) for environment in results.environments))
+    where = "; ".join(dict.fromkeys(machine_text(environment) for environment in results.environments))
     lines = [f"speeds: medians of {repeats} repeats on {', '.join(names)}; {where}"]
     timed = {(t.method, t.rate_point, t.dataset, t.image) for t in results.timings}
-    lacking: dict[str, dict[str, None]] = {}
-    for row in results.rows:
-        place = (row.dataset, row.image)
-        if row.status == "ok" and place in places and (row.method, row.rate_point, *place) not in timed:
-            lacking.setdefault(row.method, {})[_image_text(results, place, several)] = None
-    return [*lines, *(f"{method}: not timed at every rate point on {', '.join(on)}" for method, on in lacking.items())]
+    for place, name in zip(places, names, strict=True):
+        rows = [row for row in results.rows if row.status == "ok" and (row.dataset, row.image) == place]
+        lacking = dict.fromkeys(row.method for row in rows if (row.method, row.rate_point, *place) not in timed)
+        if lacking:
+            lines.append(f"not timed on {name}, or not at every rate point: {', '.join(lacking)}")
+    return lines
 
 
 def _image_text(results: Results, place: tuple[str, str], several: bool) -> str:
@@ -82,7 +82,8 @@ def _image_text(results: Results, place: tuple[str, str], several: bool) -> str:
     return f"{name} ({image['width']}x{image['height']})"
 
 
-def _machine_text(environment: Mapping[str, Any]) -> str:
+def machine_text(environment: Mapping[str, Any]) -> str:
+    """The device that a run was measured on, with its threads."""
     if environment["device"] != "cpu":
         return str(environment.get("gpu", environment["device"]))
     threads = environment["threads"]
