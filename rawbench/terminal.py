@@ -35,7 +35,7 @@ def print_cells(head: Sequence[str], body: Rows, under: Rows, below: Sequence[st
 
     columns = shutil.get_terminal_size((0, 0)).columns
     console = Console(highlight=False, width=columns or 200)
-    for title, part in _sections(Part(head, body, under)):
+    for title, part in sections(Part(head, body, under)):
         if title:
             console.print(f"\n{title}\n", style="bold", markup=False, soft_wrap=True)
         for piece in _pieces(part, console.width):
@@ -45,7 +45,7 @@ def print_cells(head: Sequence[str], body: Rows, under: Rows, below: Sequence[st
         console.print(line, style="dim", soft_wrap=not columns, markup=False)
 
 
-def _sections(table: Part) -> Iterator[tuple[str, Part]]:
+def sections(table: Part) -> Iterator[tuple[str, Part]]:
     """Title and table of each dataset and camera, where there are several."""
     count = next(number for number, title in enumerate(table.head) if title not in SECTIONS)
     for place in dict.fromkeys(tuple(row[:count]) for row in (*table.body, *table.under)):
