@@ -18,7 +18,7 @@ from rawbench.errors import RawbenchError, UsageError
 from rawbench.files import write_atomically
 from rawbench.results import Results
 from rawbench.schema import CEILING
-from rawbench.speed import megapixels
+from rawbench.speed import FASTEST, megapixels
 
 if TYPE_CHECKING:
     import altair as alt
@@ -129,7 +129,9 @@ def _times(results: Results) -> Iterable[dict[str, Any]]:
     bpp = {(g.dataset, g.method, g.rate_point): g.means["bpp"].value for g in results.means() if "bpp" in g.means}
     for timing in results.timings:
         rate = bpp.get((timing.dataset, timing.method, timing.rate_point))
-        if timing.what in ("encode", "decode") and rate is not None:
+        if timing.what not in ("encode", "decode") or rate is None:
+            continue
+        if megapixels(results, timing) / timing.median <= FASTEST:  # else it did nothing
             yield {
                 "method": timing.method,
                 "rate_point": timing.rate_point,
@@ -202,7 +204,7 @@ def make_charts(results: Results, data: Mapping[str, list], metrics: Sequence[st
         charts += [time_chart(what, scales) for what in ("encode", "decode")]
     for what in ("encode", "decode"):
         if sum(record["what"] == what for record in data["stages"]) > 1:
-            charts.append(stage_chart(what, len(_names(data["stages"], "method"))))
+            charts.append(stage_chart(what, data))
     if data["renditions"]:
         charts.append(rendition_chart(metrics[0], scales, data))
     return charts
@@ -368,10 +370,12 @@ def time_chart(what: str, scales: Mapping[str, Any]) -> Chart:
     return Chart(f"time-{what}", f"Time to {what} against rate", caption, _finish(chart, 260), ("times",), "times")
 
 
-def stage_chart(what: str, methods: int) -> Chart:
-    """Where the time goes."""
+def stage_chart(what: str, data: Mapping[str, list]) -> Chart:
+    """Where the time goes; a stage has one colour in both directions."""
     import altair as alt
 
+    methods = len(_names(data["stages"], "method"))
+    stages = [*STAGES, *sorted(set(_names(data["stages"], "stage")) - set(STAGES))]
     chart = (
         alt.Chart(alt.NamedData("stages"))
         .transform_filter(alt.datum.what == what)
@@ -380,7 +384,7 @@ def stage_chart(what: str, methods: int) -> Chart:
             x=alt.X("sum(per_megapixel):Q", title=f"{what} (s/MP)"),
             y=alt.Y("method:N", title=None, axis=alt.Axis(labelLimit=150)),
             color=alt.Color("stage:N", sort=list(STAGES), legend=alt.Legend(orient="top", title=None),
-                            scale=alt.Scale(scheme="tableau10")),
+                            scale=alt.Scale(domain=stages, scheme="tableau10")),
             order=alt.Order("place:Q"),
             tooltip=[alt.Tooltip("method:N"), alt.Tooltip("rate_point:N", title="rate point"), alt.Tooltip("stage:N"),
                      alt.Tooltip("seconds:Q", format=".3~g"),

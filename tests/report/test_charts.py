@@ -91,6 +91,20 @@ def test_stages_add_up_to_the_whole(drawn):
     assert {r["stage"]: r["seconds"] for r in encode} == {"entropy": 0.2, "other": 0.3}
 
 
+def test_a_stage_has_one_colour_in_both_directions(drawn):
+    _, charts = drawn
+    scales = [charts[f"stages-{what}"].spec["encoding"]["color"]["scale"] for what in ("encode", "decode")]
+    assert scales[0] == scales[1] and scales[0]["domain"][:2] == ["analysis", "transfer"]
+
+
+def test_what_took_no_time_is_on_no_axis_of_time(made):
+    timings = [replace(t, median=1e-7) if (t.method, t.what) == ("alpha", "encode") else t for t in made.timings]
+    data = chart_data(replace(made, timings=tuple(timings)), METRICS, typical_points(made, 0.1))
+    assert {(r["method"], r["what"]) for r in data["times"]} == {
+        ("alpha", "decode"), ("beta:step=<2>", "encode"), ("beta:step=<2>", "decode"),
+    }  # fmt: skip
+
+
 def test_the_rate_point_that_stands_for_a_method(made):
     assert typical_points(made, 0.1)["made:png", "alpha"] == "p2"
     assert typical_points(made, 1e-5)["made:png", "alpha"] == "p0"
