@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
 from pydantic import Field
 from torch import Tensor
 
 import rawbench
 from rawbench.coefficients import read_polynomial
 from rawbench.fitting import fit_polynomial
-from rawbench_sampling.grid import STEPS, Grid
-from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.grid import STEPS, Grid, rate_points
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
 from rawbench_sampling.thin_plate import interpolate
 
 _POSITION = 0.3
@@ -48,14 +47,13 @@ class Sam(rawbench.Codec):
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
         """Grid steps 64 to 4."""
-        return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(STEPS)]
+        return rate_points(STEPS)
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the samples."""
         grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
-            codes = grid.take(srgb).reshape(3, -1)
-            samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+            samples, codes = samples_of(raw, srgb, grid)
             fitted = fit_polynomial(codes, samples / PEAK, 1, 2.0 / codes.shape[1], 8)
         if self.options.accounting == "paper":
             self.context.record("bits_paper", _PAPER_BITS * codes.shape[1])
