@@ -245,9 +245,7 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
     inside = alt.datum.dataset == dataset
     x, y = _rate_axis(data["cells"]), _quality_axis(metric)
     base = alt.Chart(alt.NamedData("means")).transform_filter(inside)
-    line = base.mark_line(strokeWidth=2, interpolate="linear").encode(
-        x=x, y=y, color=scales["colour"], order="order:Q"
-    )
+    line = base.mark_line(strokeWidth=2, interpolate="linear").encode(x=x, y=y, color=scales["colour"], order="order:Q")
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=_tooltip(metric, ("images:Q", "images"))
     )
@@ -575,5 +573,3 @@ def require(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise UsageError(f"reports need {module}: pip install 'rawbench[report]'") from None
-
-

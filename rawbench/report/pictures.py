@@ -215,9 +215,7 @@ def draw_image(image: DecodedImage, width: int) -> ImagePictures:
     return ImagePictures(title, scale, originals, tuple(methods), image.left_out)
 
 
-def _decode(
-    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
-) -> torch.Tensor:
+def _decode(run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]) -> torch.Tensor:
     described = results.methods[cell["method"]]
     codec = catalogue.methods.load(described["name"])
     resources = {key: described["options"][key] for key in codec.resource_options}
@@ -321,5 +319,3 @@ def error_gradient() -> str:
     """The colours of the error maps, as a CSS gradient for the scale beside them."""
     stops = ", ".join("rgb({:.0f},{:.0f},{:.0f})".format(*row) for row in _ERROR_COLOURS)
     return f"linear-gradient(to right, {stops})"
-
-
