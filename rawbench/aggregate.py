@@ -253,9 +253,7 @@ def _macro_mean(name: str, groups: list[Group], cameras: int, rule: Rule) -> Mea
     return Mean(value, len(values), sum(m.exact for m in means), sum(m.undefined for m in means))
 
 
-def curves(
-    groups: Iterable[Group], quality: str, rate: str = "bpp"
-) -> dict[tuple[str, str, str, str], list[Point]]:
+def curves(groups: Iterable[Group], quality: str, rate: str = "bpp") -> dict[tuple[str, str, str, str], list[Point]]:
     """The mean curve of each (dataset, camera, rendition, method).
 
     A rate point with a failed image is left out: its mean is over other images than its neighbours'.
@@ -268,9 +266,7 @@ def curves(
     return dict(found)
 
 
-def image_curves(
-    rows: Iterable[Row], quality: str, rate: str = "bpp"
-) -> dict[tuple[str, str, str], list[Point]]:
+def image_curves(rows: Iterable[Row], quality: str, rate: str = "bpp") -> dict[tuple[str, str, str], list[Point]]:
     """The curve of each (dataset, image, method); undefined values are NaN, which no delta uses."""
     found: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.rate_order):

@@ -89,6 +89,7 @@ class Comparison:
         points: rate points that both have.
         curves: methods that both have, or that were paired by name.
         missing: cells that only one of them has, or that failed in one of them, in words.
+        missing_cells: how many these are.
         notes: what else must be known: other environments, images left out.
     """
 
@@ -98,6 +99,7 @@ class Comparison:
     points: tuple[PointComparison, ...]
     curves: tuple[CurveComparison, ...]
     missing: tuple[str, ...]
+    missing_cells: int
     notes: tuple[str, ...]
 
 
@@ -130,6 +132,7 @@ def compare_results(a: Results, b: Results, metric: str = "psnr", pairs: Mapping
         points=() if pairs else tuple(_compare_points(ok, metric, sign)),
         curves=tuple(_compare_curves(a, b, left_out, metric, sign, methods)),
         missing=() if pairs else tuple(_missing(a, b, rows_a, rows_b)),
+        missing_cells=0 if pairs else _count_missing(a, b, rows_a, rows_b),
         notes=tuple(_notes(a, b, left_out)),
     )
 
@@ -249,21 +252,41 @@ def _image_deltas(rows_a: Sequence[Row], rows_b: Sequence[Row], metric: str) -> 
 
 
 def _missing(a: Results, b: Results, rows_a: Mapping, rows_b: Mapping) -> Iterable[str]:
+    """What only one run has, under the widest name that fits it, and what failed."""
     for run, mine, others in ((a, rows_a, rows_b), (b, rows_b, rows_a)):
-        lost = [row for place, row in others.items() if place not in mine]
-        for method in dict.fromkeys(row.method for row in lost):
-            cells = [row for row in lost if row.method == method]
-            if method not in run.methods:
-                yield f"{method}: not in {run.name} ({_count(cells)})"
-            else:
-                yield from (f"{method} {r.rate_point} on {r.dataset}/{r.image}: not in {run.name}" for r in cells)
+        lost: dict[str, list[Row]] = {}
+        for place, row in others.items():
+            if place not in mine:
+                lost.setdefault(_lost_from(run, row), []).append(row)
+        for name, cells in lost.items():
+            if name == _point_name(cells[0]):
+                name += f" on {cells[0].dataset}/{cells[0].image}" if len(cells) == 1 else ""
+            yield f"{name}: not in {run.name}" + (f" ({len(cells)} cells)" if len(cells) > 1 else "")
         for place, row in mine.items():
             if row.status != "ok":
                 yield f"failed in {run.name}: {run.messages.get(place) or row.status}"
 
 
-def _count(cells: Sequence[Row]) -> str:
-    return f"{len(cells)} cell{'s' * (len(cells) != 1)}"
+def _lost_from(run: Results, row: Row) -> str:
+    """What a run has nothing of: the row's dataset, method, image, or only the rate point."""
+    if row.dataset not in run.datasets:
+        return f"dataset {row.dataset}"
+    if row.method not in run.methods:
+        return row.method
+    if (row.dataset, row.image) not in run.images:
+        return f"image {row.dataset}/{row.image}"
+    return _point_name(row)
+
+
+def _point_name(row: Row) -> str:
+    return f"{row.method} {row.rate_point}"
+
+
+def _count_missing(a: Results, b: Results, rows_a: Mapping, rows_b: Mapping) -> int:
+    """Cells that only one run has, or that failed in one."""
+    return len(rows_a.keys() ^ rows_b.keys()) + sum(
+        any(rows[place].status != "ok" for rows in (rows_a, rows_b)) for place in rows_a.keys() & rows_b.keys()
+    )
 
 
 def _left_out_text(left_out: Sequence[tuple[str, str]]) -> str:
@@ -302,7 +325,7 @@ def _with(several: bool, first: str, rest: list[str]) -> list[str]:
 
 
 def _curve_cells(curve: CurveComparison) -> list[str]:
-    overlap = f" over {100 * curve.pooled.overlap_share:.0f} % of the quality" if curve.pooled.value is not None else ""
+    overlap = f" over {overlap_text(curve.pooled)}" if curve.pooled.value is not None else ""
     images = f"{curve.per_image.images}" + (f", {curve.without} without a number" if curve.without else "")
     rate, quality = _delta_text(curve.pooled), _delta_text(curve.pooled_quality)
     return [curve.method, rate + overlap, quality, _interval_text(curve.per_image, "%", 2), images]
@@ -310,6 +333,12 @@ def _curve_cells(curve: CurveComparison) -> list[str]:
 
 def _delta_text(delta: Delta) -> str:
     return "none" if delta.value is None else f"{delta.value:+.2f} {delta.unit}"
+
+
+def overlap_text(delta: Delta) -> str:
+    """What a BD-rate rests on: the shared part of the quality, and the points of both curves."""
+    points = dict.fromkeys((delta.anchor_points, delta.test_points))
+    return f"{100 * delta.overlap_share:.0f} % of the quality, {' and '.join(map(str, points))} points"
 
 
 def reasons(comparison: Comparison) -> list[str]:
@@ -340,7 +369,7 @@ def verdict_line(comparison: Comparison) -> str:
     totals = [sum(getattr(p, kind) for p in comparison.points) for kind in ("better", "worse", "traded", "same")]
     names = ("better", "worse", "traded (more, or less, of both rate and quality)", "the same")
     counted = [f"{count} {name}" for count, name in zip(totals, names, strict=True) if count]
-    missing = [f"{len(comparison.missing)} missing or failed"] if comparison.missing else []
+    missing = [f"{comparison.missing_cells} missing or failed"] if comparison.missing else []
     return ", ".join([*counted, *missing]) or "curves only"
 
 
@@ -355,7 +384,7 @@ def markdown_comment(comparison: Comparison) -> str:
         parts.append(text if title == "Curves" else _folded(f"{title} ({len(body)})", text))
     if comparison.missing:
         listed = "\n".join(f"* {line}" for line in comparison.missing)
-        parts.append(_folded(f"Missing or failed ({len(comparison.missing)})", listed))
+        parts.append(_folded(f"Missing or failed ({comparison.missing_cells})", listed))
     below = [*reasons(comparison), *comparison.notes]
     return "\n\n".join([*parts, "\n".join(f"<sub>{note}</sub><br>" for note in below)])
 

@@ -80,7 +80,7 @@ def run_plan(
         device: ``cpu`` or ``cuda``.
         progress: is told of every cell.
         rerun: None leaves finished cells, failed ones too; ``failed`` repeats those; ``all`` repeats everything.
-        command: kept with the run.
+        command: kept with the run, behind the other ones that made it.
 
     Raises:
         RawbenchError: the folder cannot be written.
@@ -189,7 +189,9 @@ def _describe(store: Store, plan: Plan, catalogue: Catalogue, device: str, comma
     environment = describe_environment(device)
     digest = digest_json(environment)[:16]
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    store.put_meta({"rawbench": __version__, "protocol": plan.protocol, "command": command, "last_run": now})
+    commands = [*store.meta().get("command", "").splitlines(), command]
+    kept = "\n".join(dict.fromkeys(line for line in commands if line))
+    store.put_meta({"rawbench": __version__, "protocol": plan.protocol, "command": kept, "last_run": now})
     store.put_rows("environments", [{"environment": digest, "json": environment}])
     store.put_rows("methods", [_method_row(spec, catalogue) for spec in plan.methods])
     store.put_rows("datasets", [_dataset_row(spec) for spec in plan.datasets])

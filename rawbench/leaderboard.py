@@ -15,9 +15,9 @@ from typing import Any
 from rawbench.aggregate import CEILED, Group, curves
 from rawbench.errors import UsageError
 from rawbench.plan import digest_json
-from rawbench.rd import Point, bd_rate
+from rawbench.rd import Point, bd_rate, sort_curve
 from rawbench.results import Results, read_results
-from rawbench.speed import cost_text, costs_of
+from rawbench.speed import cost_text, costs_of, machine_text, timing_notes
 
 BUDGETS = (0.01, 0.1, 1.0)
 METRIC = "psnr"
@@ -119,16 +119,24 @@ def best_within(curve: Sequence[Point], budget: float) -> Point | None:
 
 
 def choose_anchor(entries: Sequence[Entry]) -> Entry:
-    """The method that gives a BD-rate to most of the others; the first, so the best, of those that give as many."""
+    """The method whose curve covers the most of the other curves that it gives a BD-rate to.
 
-    def judged(anchor: Entry) -> int:
-        return sum(bd_rate(anchor.curve, other.curve).value is not None for other in entries)
+    A BD-rate over a sliver of a curve says little, however many methods have one.
+    """
+    return max(entries, key=lambda anchor: sum(covered(anchor, other) for other in entries if other is not anchor))
 
-    return max(entries, key=judged)
+
+def covered(anchor: Entry, test: Entry) -> float:
+    """The share of a curve's range of quality that its BD-rate is over; 0 where there is none."""
+    delta = bd_rate(anchor.curve, test.curve)
+    if delta.overlap is None:
+        return 0.0
+    finite = [point.quality for point in sort_curve(test.curve)]
+    return (delta.overlap[1] - delta.overlap[0]) / (max(finite) - min(finite))
 
 
 def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
-    """Headings, cells and the reasons where there is no BD-rate."""
+    """Headings, cells, and what the BD-rates rest on or why there is none."""
     anchor = choose_anchor(board.entries)
     costs = [costs_of(entry.run, entry.method) for entry in board.entries]
     speeds = [title for title in SPEEDS if any(title in cost for cost in costs)]
@@ -136,20 +144,30 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
     head = ["method", "bpp", *(f"PSNR up to {budget:g} bpp" for budget in BUDGETS), "best PSNR"]
     head += [f"BD-rate to {anchor.method}", *speeds]
     failures = any(entry.failed for entry in board.entries)
-    body, reasons = [], []
+    body, reasons, overlaps = [], [], []
+    lacking: dict[str, list[str]] = {}
     for entry, cost in zip(board.entries, costs, strict=True):
         delta = bd_rate(anchor.curve, entry.curve)
         title = f"{entry.method} ({entry.run.name})" if names.count(entry.method) > 1 else entry.method
         row = [title, _range(entry.curve), *(_point_text(best_within(entry.curve, b)) for b in BUDGETS)]
         row += [_point_text(best_within(entry.curve, math.inf), with_rate=True)]
-        row += ["anchor" if entry is anchor else "none" if delta.value is None else f"{delta.value:+.1f} %"]
+        row += ["anchor" if entry is anchor else "none" if delta.value is None else _percent(delta.value)]
         row += [cost_text(name, cost.get(name)) for name in speeds]
         body.append([*row, str(entry.failed or "")] if failures else row)
         if entry.partial:
             reasons.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
-        if delta.value is None and entry is not anchor:
-            reasons.append(f"no BD-rate of {title}: {delta.reason}")
+        if delta.value is not None and entry is not anchor:
+            overlaps.append(f"{title} {100 * covered(anchor, entry):.0f} % ({delta.test_points} points)")
+        elif entry is not anchor:
+            lacking.setdefault(delta.reason, []).append(title)
+    reasons += [f"no BD-rate of {', '.join(titles)}: {reason}" for reason, titles in lacking.items()]
+    if overlaps:
+        reasons.append(f"BD-rates are over a part of each method's PSNRs: {', '.join(overlaps)}")
     return [*head, "failed"] if failures else head, body, reasons
+
+
+def _percent(value: float) -> str:
+    return f"{value:+.2f} %" if abs(value) < 100 else f"{value:+,.0f} %"
 
 
 def _range(curve: Sequence[Point]) -> str:
@@ -178,6 +196,7 @@ def board_notes(board: Board) -> list[str]:
     ]
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
+        lines += [f"{name}: {line}" for line in timing_notes(run)]
     return lines
 
 
@@ -192,9 +211,8 @@ def _ceiling_lines(board: Board) -> list[str]:
 
 
 def _environment_text(environment: Mapping[str, Any]) -> str:
-    device = environment.get("gpu", environment["processor"])
-    threads = f", {environment['threads']} threads" if environment["device"] == "cpu" else ""
-    return f"rawbench {environment['rawbench']}, {device}{threads}, torch {environment['libraries']['torch']}"
+    machine = machine_text(environment)
+    return f"rawbench {environment['rawbench']}, {machine}, torch {environment['libraries']['torch']}"
 
 
 def markdown_boards(boards: Sequence[Board], picture: str | None = None) -> str:

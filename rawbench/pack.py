@@ -29,8 +29,9 @@ from rawbench.files import read_bytes
 from rawbench.own_rendition import refuse_own_rendition
 from rawbench.pictures import check_folder, raw_tensor, srgb_tensor, write_raw
 from rawbench.runner import check_sample, decode_stream, encode_stream
-from rawbench.stream import Header, read_stream, read_varint, write_stream, write_varint
+from rawbench.stream import Header, read_stream, write_stream
 from rawbench.types import RatePoint, Sample, SampleInfo
+from rawbench.varint import read_varint, write_varint
 
 OUTPUT_SUFFIXES = (".dng", ".tif", ".tiff", ".npy")
 _NAMES = (271, 272)

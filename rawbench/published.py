@@ -13,10 +13,10 @@ from rawbench.errors import RawbenchError
 from rawbench.files import shipped
 
 COLUMNS = ("method", "source", "protocol", "dataset", "camera", "rendition", "bpp", "psnr_db", "note")
-# Titles of a printed table, with the columns that they show; the protocol is a footnote.
+# Titles of a printed table, with the columns that they show; source and protocol are a footnote.
 _SHOWN = {
     "method": "method", "dataset": "dataset", "camera": "camera", "sRGB": "rendition", "bpp": "bpp",
-    "PSNR dB": "psnr_db", "source": "source",
+    "PSNR dB": "psnr_db",
 }  # fmt: skip
 
 
@@ -47,7 +47,7 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
 
 
 def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of the published table; its protocols and notes are numbered as in ``published_notes``."""
+    """Headings and cells of the published table; sources and protocols are numbered as in ``published_notes``."""
     rows = read_published(path)
     numbers = {text: str(number) for number, text in enumerate(_remarks(rows), 1)}
     body = [[row[name] for name in _SHOWN.values()] + [numbers[_remark(row)]] for row in rows]
@@ -55,7 +55,7 @@ def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]
 
 
 def published_notes(path: Path | None = None) -> list[str]:
-    """What stands under the published table: that nothing of it was measured here, then each protocol."""
+    """What stands under the published table: that nothing of it was measured here, then each source and protocol."""
     first = "published, not measured here: other images, rates and PSNRs than those above; never to be ranked with them"
     return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_published(path)), 1))]
 
@@ -65,4 +65,4 @@ def _remarks(rows: list[dict[str, str]]) -> list[str]:
 
 
 def _remark(row: dict[str, str]) -> str:
-    return row["protocol"] + (f" ({row['note']})" if row["note"] else "")
+    return f"{row['source']}; {row['protocol']}" + (f" ({row['note']})" if row["note"] else "")

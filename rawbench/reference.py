@@ -121,9 +121,7 @@ def write_reference(reference: Reference, path: Path) -> None:
     write_atomically(path, (as_lines(reference.model_dump(mode="json")) + "\n").encode())
 
 
-def make_reference(
-    results: Results, config: RunConfig, version: str, tolerances: Mapping[str, str]
-) -> Reference:
+def make_reference(results: Results, config: RunConfig, version: str, tolerances: Mapping[str, str]) -> Reference:
     """Make a reference of a run.
 
     Args:

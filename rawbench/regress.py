@@ -423,4 +423,3 @@ def update_advice(verdicts: Iterable[Verdict], path: Path) -> str:
     """What to do about cells that became better; empty where there are none."""
     better = sum(v.status == "better" for v in verdicts)
     return f"{better} better than the reference; keep that with: rawbench reference update {path}" if better else ""
-

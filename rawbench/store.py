@@ -184,9 +184,12 @@ class Store:
             )
 
     def put_timings(self, cell: str, environment: str, rows: Iterable[tuple[str, int, float, str]]) -> None:
-        """Store the repeats of a timing pass: (what, repeat, value, unit)."""
+        """Store the repeats of a timing pass: (what, repeat, value, unit).
+
+        They replace the cell's older ones, those of other environments too: a median is of one machine.
+        """
         with self._one_line("write"), self._db:
-            self._db.execute("DELETE FROM timings WHERE cell = ? AND environment = ?", [cell, environment])
+            self._db.execute("DELETE FROM timings WHERE cell = ?", [cell])
             self._db.executemany(
                 "INSERT INTO timings VALUES (?, ?, ?, ?, ?, ?)",
                 [(cell, environment, what, repeat, value, unit) for what, repeat, value, unit in rows],

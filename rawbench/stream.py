@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rawbench.errors import StreamError
+from rawbench.varint import read_varint, write_varint
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -120,30 +121,3 @@ def _read_head(data: bytes) -> tuple[Header, int]:
         raise StreamError(f"the stream is cut: {len(data)} bytes are less than a header")
     header = Header(int.from_bytes(data[1:3], "big"), data[0] & 0x0F, data[3], height, width)
     return header, position
-
-
-def write_varint(value: int) -> bytes:
-    """A non-negative integer, 7 bits a byte, least significant first."""
-    out = bytearray()
-    while value > 0x7F:
-        out.append(0x80 | value & 0x7F)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def read_varint(data: bytes, position: int, max_bytes: int = 3) -> tuple[int, int]:
-    """The value at ``position`` and the position behind it.
-
-    Raises:
-        StreamError: the data end within it, or it is longer than ``max_bytes``.
-    """
-    value = 0
-    for shift in range(max_bytes):
-        if position + shift >= len(data):
-            raise StreamError("the stream is cut within a number")
-        byte = data[position + shift]
-        value |= (byte & 0x7F) << 7 * shift
-        if byte < 0x80:
-            return value, position + shift + 1
-    raise StreamError(f"the stream holds a number of more than {7 * max_bytes} bits")

@@ -14,12 +14,12 @@ from types import MappingProxyType
 from rawbench.aggregate import CEILED, Group, Row, ceiling_rows, group_by_camera, join_rows, macro_average
 from rawbench.results import from_store
 from rawbench.schema import CEILING
-from rawbench.speed import COSTS, cost_text, costs_of
+from rawbench.speed import COSTS, cost_text, costs_of, timing_notes
 from rawbench.store import Store
+from rawbench.terminal import TEXT_COLUMNS, print_cells
 
 Costs = Mapping[tuple[str, str], Mapping[str, float]]
 
-TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "source", "note")
 STANDARD = ("psnr", "ssim")
 RATES = ("bytes", "bpp")
 ALL = "all images"
@@ -53,9 +53,9 @@ def _summary(rows: Sequence[Row], store: Store, camera: str | None, by_camera: b
 
 
 def costs_of_run(store: Store) -> Costs:
-    """What each rate point costs, by (method, rate point) and title: seconds, MP/s, kMAC/pixel, parameters.
+    """What each rate point costs, by (method, rate point) and title: MP/s, MiB, kMAC/pixel, parameters.
 
-    Empty without a timing pass; seconds are those of the images that were timed, whatever cameras a table shows.
+    Empty without a timing pass; speeds are those of the images that were timed, whatever cameras a table shows.
     """
     results = from_store(store, "")
     places = {(t.method, t.rate_point) for t in results.timings}
@@ -120,6 +120,8 @@ def _value(name: str, group: Group) -> str:
         return f"{mean.value:.0f}"
     if name.startswith(("psnr", "ciede")):
         return f"{mean.value:.2f}"
+    if name.startswith("bpp") and mean.value < 0.01:
+        return f"{mean.value:.5f}"
     return f"{mean.value:.4g}" if name in ("mae", "relative_error") else f"{mean.value:.4f}"
 
 
@@ -144,42 +146,13 @@ def notes(store: Store) -> list[str]:
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(row.get(CEILING) is not None for row in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
-    return lines
+    return [*lines, *timing_notes(from_store(store, ""))]
 
 
 def print_table(store: Store, groups: Sequence[Group], ceilings: Sequence[Group], metrics: Sequence[str]) -> None:
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
     head, body = table_cells(groups, metrics, costs_of_run(store))
     print_cells(head, body, ceiling_cells(head, ceilings, metrics), notes(store))
-
-
-def print_cells(
-    head: Sequence[str], body: Sequence[Sequence[str]], under: Sequence[Sequence[str]], below: Sequence[str]
-) -> None:
-    """Print rows, an empty line between methods, then the rows that are of no method, then lines of notes."""
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in head:
-        table.add_column(title, justify="left" if title in TEXT_COLUMNS else "right", no_wrap=True)
-    previous = None
-    method_column = head.index("method")
-    for row in body:
-        if previous not in (None, row[method_column]):
-            table.add_row()
-        previous = row[method_column]
-        table.add_row(*row)
-    for place, row in enumerate(under):
-        if place == 0:
-            table.add_row()
-        table.add_row(*row, style="dim")
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=200)
-    console.print(table, soft_wrap=True)
-    for line in below:
-        console.print(line, style="dim", soft_wrap=True, markup=False)
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

@@ -117,9 +117,7 @@ def test_groups_come_in_order_of_rate_whatever_the_order_of_rows() -> None:
 
 def test_curves_leave_out_rate_points_with_failures() -> None:
     rows = [
-        row(image=str(i), order=order, bpp=0.1 * (order + 1), psnr=40.0 + order)
-        for order in range(3)
-        for i in range(2)
+        row(image=str(i), order=order, bpp=0.1 * (order + 1), psnr=40.0 + order) for order in range(3) for i in range(2)
     ]
     rows.append(row(image="3", order=1, status="timeout"))
     found = curves(group_by_camera(rows, RULES), "psnr")

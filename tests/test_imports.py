@@ -22,8 +22,10 @@ PUBLIC_MODULES = {
     "rawbench.rate",
     "rawbench.rd",
     "rawbench.testing",
+    "rawbench.tiles",
     "rawbench.training",
     "rawbench.values",
+    "rawbench.varint",
 }
 HEAVY = {"torch", "numpy", "pandas", "compressai", "rawpy", "imagecodecs", "scipy", "skimage"}
 

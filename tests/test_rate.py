@@ -19,9 +19,7 @@ def test_a_side_that_divides_grows_by_a_full_multiple(side: int, padded: int) ->
     assert padded_side(side) == padded
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "ratio"), [(816, 1216, 1.156), (912, 1360, 1.162), (864, 1152, 1.152)]
-)
+@pytest.mark.parametrize(("height", "width", "ratio"), [(816, 1216, 1.156), (912, 1360, 1.162), (864, 1152, 1.152)])
 def test_the_published_test_sizes_lose_fifteen_percent(height: int, width: int, ratio: float) -> None:
     found = bits_per_pixel(1000, height, width) / bits_per_padded_pixel(1000, height, width)
     assert found == pytest.approx(ratio, abs=5e-4)

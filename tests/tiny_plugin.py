@@ -63,9 +63,9 @@ class Mean(rawbench.Codec):
     def encode(self, raw: torch.Tensor, srgb: torch.Tensor) -> bytes:
         time.sleep(float(os.environ.get("TINY_DELAY", 0)))
         means = (raw - guess(srgb)).mean(dim=(1, 2)) * self.options.gain
-        scaled = [round(m.item() * 100 ** self.rate_point.index) for m in means]
+        scaled = [round(m.item() * 100**self.rate_point.index) for m in means]
         self.context.record("bits_estimated", 24.0 * self.rate_point.index)
-        limit = 128 ** self.rate_point.index - 1
+        limit = 128**self.rate_point.index - 1
         kind = "bh"[self.rate_point.index - 1]
         return struct.pack(f">3{kind}", *(max(-limit, min(limit, s)) for s in scaled))
 

@@ -32,7 +32,7 @@ class RawJxl(rawbench.Codec):
     paper = (
         "No method of raw reconstruction, but the anchor that one has to beat: what the raw costs without the sRGB. "
         "JPEG XL: ISO/IEC 18181, by libjxl through imagecodecs. Our specification: three 16-bit channels, effort 7, "
-        "distances 25 to 0.02, and lossless. libjxl is under the BSD licence."
+        "distances 25 to 0.02, and lossless. Licence of libjxl: BSD."
     )
     capabilities = rawbench.Capabilities(lossless=True)
 

@@ -25,7 +25,8 @@ from pydantic import Field
 from torch import Tensor, nn
 
 import rawbench
-from rawbench_invertible.networks import Architecture, encoded, in_tiles, linear
+from rawbench.tiles import in_tiles
+from rawbench_invertible.networks import Architecture, encoded, linear
 from rawbench_invertible.weights import Weights, empty_network, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights" / "invisp.safetensors"

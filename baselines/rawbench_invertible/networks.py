@@ -6,8 +6,6 @@ coupling layer, whose inverse is the same three dense blocks run in another orde
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -147,31 +145,3 @@ def encoded(raw: Tensor) -> Tensor:
 def linear(values: Tensor) -> Tensor:
     """Return the network's raw as linear raw in [0, 1]."""
     return values.clamp(0, 1) ** GAMMA
-
-
-def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, reach: int) -> Tensor:
-    """Apply a convolutional function tile by tile, with as much around each tile as it looks at.
-
-    Args:
-        function: (1, C, h, w) -> (1, C, h, w), zero-padded at the borders of what it is given.
-        image: (1, C, H, W).
-        side: of a tile.
-        reach: pixels that an output looks around itself.
-
-    Returns:
-        What ``function(image)`` returns, but for rounding.
-    """
-    height, width = image.shape[-2:]
-    result = torch.empty_like(image)
-    for top in range(0, height, side):
-        for left in range(0, width, side):
-            rows, inner_rows = _window(top, side, reach, height)
-            columns, inner_columns = _window(left, side, reach, width)
-            tile = function(image[..., rows, columns])
-            result[..., top : top + side, left : left + side] = tile[..., inner_rows, inner_columns]
-    return result
-
-
-def _window(start: int, side: int, reach: int, size: int) -> Sequence[slice]:
-    first, last = max(start - reach, 0), min(start + side + reach, size)
-    return slice(first, last), slice(start - first, min(start + side, size) - first)

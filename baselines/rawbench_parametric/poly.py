@@ -30,7 +30,8 @@ class Poly(rawbench.Codec):
         "method sends just this. Our specification: linearisation by a fixed table (LibRaw's BT.709 curve or one "
         "of three others, two bits); products of shifted Legendre polynomials up to a total degree; pixels whose "
         "sRGB is clipped are left out of the fit and get polynomials of their own, which carry the mapping on "
-        "beyond white along the clipped channels; coefficients rounded by Babai's nearest plane, Rice coded."
+        "beyond white along the clipped channels; coefficients rounded by Babai's nearest plane, Rice coded. "
+        "No code of others was used."
     )
     capabilities = rawbench.Capabilities(decode_tolerance=0.0)
 

@@ -64,7 +64,7 @@ class Residual(rawbench.Codec):
         "residual on the 16-bit grid, its colour axes rotated onto their principal axes (three bytes, an "
         "image-adaptive KLT instead of JPEG 2000's fixed colour transform), by OpenJPEG's irreversible 9/7 transform "
         "at a target rate; lossless by the reversible 5/3 transform on differences modulo 2**16. The main header of "
-        "the codestream is rebuilt by the decoder, not sent."
+        "the codestream is rebuilt by the decoder, not sent. Licence of OpenJPEG, used through imagecodecs: BSD."
     )
     capabilities = rawbench.Capabilities(lossless=True)
 

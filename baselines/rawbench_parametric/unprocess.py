@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 import rawbench
@@ -39,9 +40,11 @@ class Unprocess(rawbench.Codec):
     )
 
     class Options(rawbench.Options):
-        """``tone``: the curve to invert, ``libraw`` or the published ``smoothstep`` with gamma 2.2."""
+        """Options of ``unprocess``."""
 
-        tone: Literal["libraw", "smoothstep"] = "libraw"
+        tone: Literal["libraw", "smoothstep"] = Field(
+            "libraw", description="the curve to invert; smoothstep: the published one, with gamma 2.2"
+        )
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

@@ -16,13 +16,13 @@ import rawbench
 from rawbench import StreamError
 from rawbench.coefficients import read_polynomial
 from rawbench.errors import SampleError, UsageError
+from rawbench.tiles import in_tiles, padded, tiles
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
 from rawbench_sampling.global_map import gain_of, rough_rest
 from rawbench_sampling.positions import decode_positions, encode_positions
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
 from rawbench_sampling.superpixels import chosen_positions
-from rawbench_sampling.tiles import extended, tiles
 from rawbench_sampling.uniform import fit_to_samples
 
 CELLS = (32, 16, 8, 4)
@@ -34,6 +34,7 @@ _PUBLISHED_RATE = 1e-4
 _RATE = 1e-3
 _TURNS = 4
 _WORTH = 1e-4  # part of the squared error that fine-tuning has to take away
+_SIDE = 512  # of tiles: memory, never results
 _TUNED_SIDE = 256
 _GRID = 2.0**20  # of associations: sums in another order choose the same pixels
 
@@ -157,14 +158,13 @@ class Cam(rawbench.Codec):
             values = rest * gain_of(rest)
         networks = copy.deepcopy(self.networks).double()
         multiple = max(self.cell, networks.sampler.multiple)
-        colours, values = (extended(image, multiple).double() for image in (srgb.float() / 255, values))
-        association = torch.empty(9, *colours.shape[1:], dtype=torch.float64, device=srgb.device)
+        both = torch.cat([padded(image, multiple).double() for image in (srgb.float() / 255, values)])[None]
+
+        def associated(part: Tensor) -> Tensor:
+            return networks.association(part[:, :3], part[:, 3:], [self.cell])
+
         with torch.no_grad():
-            for tile in tiles(*colours.shape[1:], networks.sampler.reach):
-                y, x = tile.window
-                part = networks.association(colours[None, :, y, x], values[None, :, y, x], [self.cell])[0]
-                association[:, *tile.core] = part[:, *tile.inner]
-        association = torch.round(association * _GRID)
+            association = torch.round(in_tiles(associated, both, _SIDE, networks.sampler.reach)[0] * _GRID)
         association[:, height:], association[:, :, width:] = -1.0, -1.0
         rows, columns = (-(-size // self.cell) * self.cell for size in (height, width))
         positions = chosen_positions(association[:, :rows, :columns], self.cell)
@@ -185,18 +185,19 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
     network, config = networks.reconstructor, networks.config
     height, width = mask.shape
     gain = gain_of(values) if config.residual else values.new_ones((), dtype=torch.float32)
-    colours = extended(srgb.float() / 255, network.multiple)
+    colours = padded(srgb.float() / 255, network.multiple)
     known = torch.zeros(4, *colours.shape[1:], device=srgb.device)
     known[:3, :height, :width][:, mask] = values.float() * gain
     known[3, :height, :width] = mask.float()
     image = torch.cat([colours, known])[None]
     if iterations:
         network = _tuned(network, config, image, iterations)
-    out = torch.empty_like(colours)
+
+    def reconstructed(part: Tensor) -> Tensor:
+        return reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])
+
     with torch.no_grad():
-        for tile in tiles(*colours.shape[1:], network.reach):
-            part = image[:, :, *tile.window]
-            out[:, *tile.core] = reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])[0][:, *tile.inner]
+        out = in_tiles(reconstructed, image, _SIDE, network.reach)[0]
     return (out[:, :height, :width] / gain).double()
 
 
@@ -210,7 +211,7 @@ def _tuned(network: UNet, config: Architecture, image: Tensor, iterations: int) 
     network = copy.deepcopy(network).eval().requires_grad_(True)
     turns, rate = (1, _PUBLISHED_RATE) if config == PUBLISHED else (_TURNS, _RATE)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    windows = [tile.core for tile in tiles(*image.shape[2:], reach=0, side=_TUNED_SIDE)]
+    windows = [tile.place() for tile in tiles(*image.shape[2:], _TUNED_SIDE, halo=0)]
     turns = min(turns, len(windows))
     order = image[0, 6].long().cumsum(1)  # along a row, every second sample
     with torch.enable_grad():
@@ -219,7 +220,7 @@ def _tuned(network: UNet, config: Architecture, image: Tensor, iterations: int) 
             own = windows[iteration % turns :: turns]
             hidden = (order + iteration // turns) % 2
             for window in own:
-                part, hide = image[:, :, *window], hidden[*window]
+                part, hide = image[window], hidden[window]
                 given, judged = part[:, 6:], part[:, 6:]
                 if config != PUBLISHED:
                     given, judged = given * (1 - hide), judged * hide

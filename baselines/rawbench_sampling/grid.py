@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+import rawbench
+
 # Grid steps by rate point index; step 64 stores the fewest samples.
 STEPS = (64, 48, 32, 24, 16, 12, 8, 6, 4)
+
+
+def rate_points(steps: Sequence[int]) -> list[rawbench.RatePoint]:
+    """A rate point for each grid step, by its place."""
+    return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(steps)]
 
 
 @dataclass(frozen=True)

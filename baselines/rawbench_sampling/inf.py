@@ -14,9 +14,9 @@ import rawbench
 from rawbench import StreamError
 from rawbench.coefficients import read_polynomial
 from rawbench_sampling.global_map import gain_of
-from rawbench_sampling.grid import Grid
+from rawbench_sampling.grid import Grid, rate_points
 from rawbench_sampling.implicit import SIZES, complexity, trained_and_evaluated
-from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
 from rawbench_sampling.uniform import fit_to_samples
 
 STEPS = (32, 16, 8)
@@ -58,7 +58,7 @@ class Inf(rawbench.Codec):
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
         """Grid steps 32, 16 and 8."""
-        return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(STEPS)]
+        return rate_points(STEPS)
 
     @classmethod
     def complexity(cls, options: Any) -> Mapping[str, float]:
@@ -69,8 +69,7 @@ class Inf(rawbench.Codec):
         """Code the samples; the encoder trains nothing."""
         grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
-            codes = grid.take(srgb).reshape(3, -1)
-            samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+            samples, codes = samples_of(raw, srgb, grid)
             fitted, _ = fit_to_samples(samples, codes, raw, srgb)
         with self.context.stage("entropy"):
             head = bytes([_head(self.options.size, self.options.skip)])

@@ -1,7 +1,7 @@
 """Positions of samples as bytes: how many lie in each cell of a grid, and where in it.
 
 Layout: 4 bits for each number of samples in a cell (0 to 9: a cell has at most nine superpixels around it), the
-logarithm of its frequency (on large images, less a constant); the length of what follows (LEB128); range coded, the
+logarithm of its frequency (on large images, less a constant); the length of what follows (a varint); range coded, the
 number of each cell, and for each pixel of the cells whether it is one, at the rate that the numbers leave: log2 of
 (pixels over samples) bits a cell.
 """
@@ -13,6 +13,7 @@ import numpy as np
 
 from rawbench import StreamError
 from rawbench.values import RangeDecoder, RangeEncoder, finish, start
+from rawbench.varint import read_varint, write_varint
 
 MOST = 9
 _HEADER = (MOST + 2) // 2
@@ -35,7 +36,7 @@ def encode_positions(mask: np.ndarray, cell: int) -> bytes:
         room -= inside[:, place]
     coded = finish(encoder)
     nibbles = bytes(a << 4 | b for a, b in zip(logarithms[::2], logarithms[1::2], strict=True))
-    return nibbles + _length(len(coded)) + coded
+    return nibbles + write_varint(len(coded)) + coded
 
 
 def decode_positions(payload: bytes, height: int, width: int, cell: int) -> tuple[np.ndarray, bytes]:
@@ -49,16 +50,17 @@ def decode_positions(payload: bytes, height: int, width: int, cell: int) -> tupl
     logarithms = [nibble for byte in payload[:_HEADER] for nibble in (byte >> 4, byte & 15)]
     if not any(logarithms):
         raise StreamError("no cell has a number of samples")
-    length, rest = _read_length(payload[_HEADER:])
-    if length > len(rest):
+    length, first = read_varint(payload, _HEADER, max_bytes=5)
+    last = first + length
+    if last > len(payload):
         raise StreamError("the positions end too early")
     inside, blocks = _blocks(np.zeros((height, width), dtype=bool), cell)
-    decoder = start(rest[:length], blocks.size)
+    decoder = start(payload[first:last], blocks.size)
     try:
         _decode_blocks(decoder, _counts_model(logarithms), inside, blocks)
     except (AssertionError, ValueError) as error:
         raise StreamError(f"the positions cannot be decoded: {' '.join(str(error).split())}") from None
-    return _image(blocks, height, width, cell), rest[length:]
+    return _image(blocks, height, width, cell), payload[last:]
 
 
 def _decode_blocks(
@@ -108,20 +110,3 @@ def _image(blocks: np.ndarray, height: int, width: int, cell: int) -> np.ndarray
     rows, columns = -(-height // cell), -(-width // cell)
     padded = blocks.reshape(rows, columns, cell, cell).transpose(0, 2, 1, 3).reshape(rows * cell, columns * cell)
     return np.ascontiguousarray(padded[:height, :width])
-
-
-def _length(value: int) -> bytes:
-    out = bytearray()
-    while value > 127:
-        out.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*out, value])
-
-
-def _read_length(payload: bytes) -> tuple[int, bytes]:
-    value = 0
-    for number, byte in enumerate(payload[:5]):
-        value |= (byte & 127) << 7 * number
-        if byte < 128:
-            return value, payload[number + 1 :]
-    raise StreamError("the length of the positions is malformed")

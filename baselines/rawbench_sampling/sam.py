@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-import torch
+from pydantic import Field
 from torch import Tensor
 
 import rawbench
 from rawbench.coefficients import read_polynomial
 from rawbench.fitting import fit_polynomial
-from rawbench_sampling.grid import STEPS, Grid
-from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.grid import STEPS, Grid, rate_points
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
 from rawbench_sampling.thin_plate import interpolate
 
 _POSITION = 0.3
@@ -29,29 +29,31 @@ class Sam(rawbench.Codec):
     paper = (
         "Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021. Published: raw samples "
         "on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour and position "
-        "(as later papers describe it; no code is public). Our specification: centred grid; thin-plate kernel and an "
+        "(as later papers describe it). Our specification: centred grid; thin-plate kernel and an "
         "affine part on gamma-coded sRGB in [0, 1] and the position over the longer side, weighted 0.3; a local system "
         "for each cell of at least 16 x 16 pixels, of the 7 x 7 samples around it and of 32 samples spread over the "
-        "colours of the image; stored samples pasted back; samples range coded without loss."
+        "colours of the image; stored samples pasted back; samples range coded without loss. No code of the authors "
+        "is public."
     )
     capabilities = rawbench.Capabilities()
 
     class Options(rawbench.Options):
-        """``accounting=paper`` also records ``bits_paper``, 48 bits a sample, beside the real bytes."""
+        """Options of ``sam``."""
 
-        accounting: Literal["bytes", "paper"] = "bytes"
+        accounting: Literal["bytes", "paper"] = Field(
+            "bytes", description="paper: also record bits_paper, 48 bits a sample, beside the real bytes"
+        )
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
         """Grid steps 64 to 4."""
-        return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(STEPS)]
+        return rate_points(STEPS)
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the samples."""
         grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
-            codes = grid.take(srgb).reshape(3, -1)
-            samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+            samples, codes = samples_of(raw, srgb, grid)
             fitted = fit_polynomial(codes, samples / PEAK, 1, 2.0 / codes.shape[1], 8)
         if self.options.accounting == "paper":
             self.context.record("bits_paper", _PAPER_BITS * codes.shape[1])

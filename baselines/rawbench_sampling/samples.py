@@ -20,10 +20,17 @@ from rawbench import StreamError
 from rawbench.coefficients import BitReader, BitWriter
 from rawbench.polynomial import Polynomial, clip_class, exponents, linear_table
 from rawbench.values import RangeEncoder, Spread, decode_values, encode_values, finish, measure_spread, start
+from rawbench_sampling.grid import Grid
 
 PEAK = 65535
 _CLIPPED_WIDTH = 0.25  # linear light that a clipped channel may lie beyond white
 _NOISE = 0.25 / PEAK  # standard deviation that no sample goes below
+
+
+def samples_of(raw: Tensor, srgb: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
+    """Raw at the grid's pixels as integers up to ``PEAK``, int64 (3, N), and the sRGB there, uint8 (3, N)."""
+    samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+    return samples, grid.take(srgb).reshape(3, -1)
 
 
 def encode_samples(samples: Tensor, codes: Tensor, polynomial: Polynomial) -> bytes:

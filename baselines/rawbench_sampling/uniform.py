@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-import torch
 from torch import Tensor
 
 import rawbench
 from rawbench.coefficients import Quantised, read_polynomial
 from rawbench.fitting import fit_polynomial
-from rawbench_sampling.grid import STEPS, Grid
+from rawbench_sampling.grid import STEPS, Grid, rate_points
 from rawbench_sampling.interpolation import KERNELS, choose_kernels, spread
-from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
 
 _DECIBELS_PER_SAMPLE_BIT = 2.0  # of a fit: 6.02 / 3, what one bit of each sample's three values is worth
 _PIXELS_PER_COEFFICIENT = 2
@@ -34,21 +33,20 @@ class Uniform(rawbench.Codec):
         "grid, range coded given the sRGB's quantisation intervals; a polynomial of the linearised sRGB fitted to "
         "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a "
         "joint bilateral kernel or by radial basis functions over colour and position, as the encoder chooses, apart "
-        "for clipped pixels; stored samples pasted back."
+        "for clipped pixels; stored samples pasted back. No code of the authors is public."
     )
     capabilities = rawbench.Capabilities()
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
         """Grid steps 64 to 4."""
-        return [rawbench.RatePoint(index, f"step={step}") for index, step in enumerate(STEPS)]
+        return rate_points(STEPS)
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Fit the polynomial to the samples and code both."""
         grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
-            codes = grid.take(srgb).reshape(3, -1)
-            samples = torch.round(grid.take(raw).reshape(3, -1).double() * PEAK).long()
+            samples, codes = samples_of(raw, srgb, grid)
             fitted, predicted = fit_to_samples(samples, codes, raw, srgb)
             polynomial = fitted.polynomial()
             shape = (3, grid.rows, grid.columns)

@@ -19,7 +19,7 @@ from rawbench_learned import rate
 from rawbench_learned.base import M_STEP, apply_base, error, moments, solve_means
 from rawbench_learned.entropy_model import partition
 from rawbench_learned.exact import to_grid
-from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels
+from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels, tiles
 from rawbench_learned.networks import (
     GAINS,
     KERNEL,
@@ -35,7 +35,6 @@ from rawbench_learned.networks import (
 )
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
 from rawbench_learned.tables import Tables
-from rawbench_learned.tiles import tiles
 from rawbench_learned.weights import Weights, v_level
 
 ANALYSIS_TILE = 512

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from rawbench import tiles as rawbench_tiles
+
 CELL = 4
 """Side in pixels of what one latent pixel covers."""
 BLOCK = 16
 """Side in pixels of what one hyper-latent pixel covers; images are padded to multiples of it."""
+HALO = 3 * BLOCK
+"""Pixels around a tile: more than the reach of any network of the first generation."""
 EXACT_CHANNELS = 9
 GLOBAL_FEATURES = 67
+
+padded = partial(rawbench_tiles.padded, multiple=BLOCK)
+tiles = partial(rawbench_tiles.tiles, halo=HALO)
 
 
 @cache
@@ -33,17 +40,6 @@ def linearisation() -> np.ndarray:
 def linearised(srgb: Tensor) -> Tensor:
     """Return uint8 (..., ) through `linearisation`, float32."""
     return torch.as_tensor(linearisation(), dtype=torch.float32, device=srgb.device)[srgb.long()]
-
-
-def padded(image: Tensor, multiple: int = BLOCK) -> Tensor:
-    """Extend (B, C, H, W) to the right and below by its edge, to multiples of ``multiple``."""
-    height, width = image.shape[-2:]
-    down, right = -height % multiple, -width % multiple
-    if not (down or right):
-        return image
-    rows = torch.arange(height + down, device=image.device).clamp_max(height - 1)
-    columns = torch.arange(width + right, device=image.device).clamp_max(width - 1)
-    return image[:, :, rows][:, :, :, columns]
 
 
 def exact_features(srgb: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from rawbench.errors import StreamError
+from rawbench.tiles import tiles
 from rawbench_learned import cost, rate
 from rawbench_learned.coding import (
     ANALYSIS_TILE,
@@ -33,7 +34,6 @@ from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
 from rawbench_learned.tables import gaussian_tables
-from rawbench_learned.tiles import tiles
 
 SIZES = {"small": (24, 8), "reference": (64, 8)}
 """Width N and latent channels C; the reference is the authors' released configuration."""

@@ -25,7 +25,7 @@ import tifffile
 from rawbench.camera.color import SRGB_TO_XYZ
 from rawbench.camera.simulate import CFA_ORDERS
 from rawbench.errors import SampleError, StreamError
-from rawbench.stream import read_varint, write_varint
+from rawbench.varint import read_varint, write_varint
 
 VERSION = 1
 _ORDERS = tuple(CFA_ORDERS)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 import os
 import sys
+import warnings
 from typing import Any
 
 import click
@@ -100,6 +101,8 @@ def group() -> None:
 
 def main() -> None:
     """The entry point ``rawbench``: every expected error is one line on stderr and an exit code."""
+    if not sys.warnoptions:  # what libraries tell each other's authors is nothing for a user
+        warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
     try:
         code = group.main(standalone_mode=False)
     except RawbenchError as error:

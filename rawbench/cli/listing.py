@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import textwrap
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
 
@@ -51,7 +54,7 @@ def listing_group(
             return
         width = max((len(row["name"]) for row in rows), default=0)
         for row in rows:
-            click.echo(f"{row['name']:<{width}}  {row['summary']}  [{row['plugin']}]")
+            click.echo(wrapped(f"{row['name']:<{width}}  {row['summary']}  [{row['plugin']}]", width + 2))
 
     @group.command(
         name="show",
@@ -71,22 +74,66 @@ def describe_options(model: Any) -> dict[str, str]:
     """Each option with type, default and meaning."""
     described = {}
     for name, info in model.model_fields.items():
-        kind = getattr(info.annotation, "__name__", None) or str(info.annotation).replace("typing.", "")
         default = info.get_default(call_default_factory=True)
-        text = f"{kind}, default {default!r}" if not info.is_required() else f"{kind}, required"
+        said = str(default) if isinstance(default, float) else _value(default)
+        text = f"{_kind(info.annotation)}, {'required' if info.is_required() else f'default {said}'}"
         described[name] = f"{text}. {info.description}" if info.description else text
     return described
+
+
+def _kind(annotation: Any) -> str:
+    """An option's type as a user writes it: the values of a choice, a path, a number."""
+    if get_origin(annotation) is Literal:
+        return "|".join(map(str, get_args(annotation)))
+    if parts := [part for part in get_args(annotation) if part is not type(None)]:
+        return "|".join(map(_kind, parts))
+    return {"str": "text", "bool": "true|false", "Path": "file"}.get(annotation.__name__, annotation.__name__)
+
+
+def _value(value: Any) -> str:
+    """A value as a user writes it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_value, value)) or "none"
+    return "none" if value in (None, "") else f"{value:,.6g}" if isinstance(value, float) else str(value)
 
 
 def _lines(found: dict[str, Any]) -> str:
     lines = []
     for key, value in found.items():
         title = key.replace("_", " ")
+        if isinstance(value, list):
+            title += f" ({len(value)})"
         if isinstance(value, dict):
             lines.append(f"{title}:" if value else f"{title}: none")
-            lines += [f"  {name}: {item}" for name, item in value.items()]
-        elif isinstance(value, list):
-            lines.append(f"{title}: {', '.join(map(str, value)) or 'none'}")
+            lines += [wrapped(f"  {name}: {_value(item)}", 4) for name, item in value.items()]
         else:
-            lines.append(f"{title}: {value}")
+            lines.append(wrapped(f"{title}: {_value(value)}", 2))
+    return "\n".join(lines)
+
+
+# What the text of a method says beside the paper's name, each on a line of its own.
+_PARTS = re.compile(
+    r"(?<=[.)])\s+(?=Published|Our specification|No published|Licence|The licence|No code|The authors')"
+)
+
+
+def wrapped(text: str, indent: int) -> str:
+    """A text for a terminal: its parts and paragraphs on lines of their own, no line wider than the terminal.
+
+    Args:
+        text: paragraphs are separated by empty lines.
+        indent: of all lines but the first.
+    """
+    # Where there is no terminal and no COLUMNS, lines are for other programs: as long as they are.
+    columns = shutil.get_terminal_size((0, 0)).columns
+    parts = [part.replace("\n", " ").rstrip() for part in _PARTS.sub("\n\n", text).split("\n\n")]
+    space = " " * indent
+    if not columns:
+        return f"\n{space}".join(parts)
+    lines = []
+    for number, part in enumerate(parts):
+        lines += textwrap.wrap(part, columns, initial_indent=space if number else "", subsequent_indent=space,
+                               break_long_words=False, break_on_hyphens=False)  # fmt: skip
     return "\n".join(lines)

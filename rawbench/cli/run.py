@@ -38,7 +38,8 @@ Examples:
 @click.option("-j", "--jobs", type=int, metavar="N", help="Worker processes.  [default: 1]")
 @click.option("--executor", metavar="NAME", help="Where cells run; see 'rawbench executors list'.")
 @click.option("--timeout", "timeout_seconds", type=float, metavar="SECONDS", help="End a cell that takes longer.")
-@click.option("--timing/--no-timing", default=None, help="A timing pass after the measurements.")
+@click.option("--timing/--no-timing", default=None,
+              help="A timing pass after the measurements, on the first image of each size.")  # fmt: skip
 @click.option("--out", metavar="DIR", help="Run folder; an existing one is resumed.  [default: by the plan]")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Settings from a file.")
 @click.option("--rerun", type=click.Choice(["failed", "all"]), help="Repeat cells that are finished.")
@@ -73,22 +74,22 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     from rawbench.table import print_table, shown_metrics, summarise, summarise_ceilings
 
     command = " ".join(["rawbench", *sys.argv[1:]])
-    with make_progress() as progress:
-        try:
+    untimed: list[str] = []
+    try:
+        with make_progress() as progress:
             summary = run_plan(plan, settings, catalogue, folder, device, progress, rerun, command)
-        except KeyboardInterrupt:
-            progress.close()
-            click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
-            raise click.exceptions.Exit(130) from None
-    if settings.timing:
-        from rawbench.timing import time_run
+        if settings.timing:
+            from rawbench.timing import time_run
 
-        time_run(plan, catalogue, folder, device, click.echo)
+            untimed = time_run(plan, catalogue, folder, device, click.echo, again=rerun == "all")
+    except KeyboardInterrupt:
+        click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
+        raise click.exceptions.Exit(130) from None
     click.echo()
     with Store.open(folder) as store:
         shown = shown_metrics(store, settings.metrics)
         print_table(store, summarise(store), summarise_ceilings(store), shown)
-    _finish(plan, summary)
+    _finish(plan, summary, untimed)
 
 
 def _print_plan(plan: Any, folder: Path, device: str) -> None:
@@ -100,7 +101,7 @@ def _print_plan(plan: Any, folder: Path, device: str) -> None:
         click.echo(f"left out: {problem}")
 
 
-def _finish(plan: Any, summary: Any) -> None:
+def _finish(plan: Any, summary: Any, untimed: list[str]) -> None:
     click.echo(f"{summary.cells} cells ({summary.reused} from before) in {summary.folder}")
     for problem in plan.problems:
         click.echo(f"left out: {problem}", err=True)
@@ -109,5 +110,7 @@ def _finish(plan: Any, summary: Any) -> None:
     failed = len(summary.failed) + len(summary.failed_before)
     if failed:
         click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
-    if failed or plan.problems:
+    for message in untimed:
+        click.echo(message, err=True)
+    if failed or plan.problems or untimed:
         raise click.exceptions.Exit(CELL_FAILED)

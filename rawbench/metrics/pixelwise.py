@@ -44,9 +44,7 @@ def mean_absolute_error(reference: Tensor, decoded: Tensor) -> float:
 
 def relative_error(reference: Tensor, decoded: Tensor) -> float:
     """Mean of ``|a - b| / max((a + b) / 2, 0.001)`` (R2LCM, ``examples/test.py``)."""
-    total = sum(
-        ((a - b).abs() / ((a + b) / 2).clamp(min=RELATIVE_FLOOR)).sum() for a, b in strips(reference, decoded)
-    )
+    total = sum(((a - b).abs() / ((a + b) / 2).clamp(min=RELATIVE_FLOOR)).sum() for a, b in strips(reference, decoded))
     return float(total) / reference.numel()
 
 

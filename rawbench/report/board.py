@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rawbench.leaderboard import Board, board_notes, board_table
-from rawbench.report.page import environment, full_table
+from rawbench.report.page import environment, full_tables
 
 
 def board_page(boards: Sequence[Board]) -> str:
@@ -17,6 +17,11 @@ def board_page(boards: Sequence[Board]) -> str:
     shown = []
     for board in boards:
         runs = {entry.run.name: entry.run for entry in board.entries}
-        full = [(name, *full_table(run, ["psnr"])) for name, run in sorted(runs.items())]
+        full = [
+            (name, head, body)
+            for name, run in sorted(runs.items())
+            for title, head, body in full_tables(run, ["psnr"])
+            if title in ("", board.dataset)
+        ]
         shown.append((board.dataset, *board_table(board), board_notes(board), full))
     return environment().get_template("board.html.j2").render(boards=shown)

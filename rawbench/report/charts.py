@@ -18,7 +18,7 @@ from rawbench.errors import RawbenchError, UsageError
 from rawbench.files import write_atomically
 from rawbench.results import Results
 from rawbench.schema import CEILING
-from rawbench.speed import megapixels
+from rawbench.speed import FASTEST, megapixels
 
 if TYPE_CHECKING:
     import altair as alt
@@ -31,7 +31,9 @@ COLOURS = (
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 LEAST_BPP = 1e-4
 CEILING_COLOUR = "#777777"
-TITLES = {"psnr": "PSNR (dB)", "ssim": "SSIM"}
+TITLES = {"psnr": "PSNR (dB)", "ssim": "1 − SSIM (log axis, better is up)"}
+# Similarities crowd below 1: what they lack is drawn, on a log axis.
+SIMILARITIES = ("ssim", "ssim_uniform7", "ms_ssim")
 STAGES = ("analysis", "transfer", "entropy", "synthesis", "other")
 
 
@@ -80,14 +82,25 @@ def chart_data(results: Results, metrics: Sequence[str], typical: Mapping[tuple[
 def _cell(row: Any, metrics: Sequence[str]) -> dict[str, Any]:
     found = {"method": row.method, "rate_point": row.rate_point, "image": row.image, "camera": row.camera}
     found |= {"dataset": row.dataset, "bytes": row.values["bytes"], "bpp": _round(row.values["bpp"])}
-    return found | {name: _round(row.values.get(name)) for name in metrics}
+    return found | _qualities({name: row.values.get(name) for name in metrics})
 
 
 def _mean(group: Group, metrics: Sequence[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"method": group.method, "rate_point": group.rate_point, "camera": group.camera}
     found |= {"dataset": group.dataset, "order": group.rate_order, "images": group.images}
     found |= {name: _round(group.means[name].value) for name in ("bytes", "bpp")}
-    return found | {name: _round(group.means[name].value) if name in group.means else None for name in metrics}
+    return found | _qualities({name: group.means[name].value if name in group.means else None for name in metrics})
+
+
+def _qualities(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    """Values by metric, and for similarities what is drawn."""
+    lacking = {drawn(n): _round(1 - v) for n, v in values.items() if n in SIMILARITIES and v is not None and v < 1}
+    return {name: _round(value) for name, value in values.items()} | lacking
+
+
+def drawn(metric: str) -> str:
+    """The field that stands for a metric on an axis."""
+    return f"{metric}_lacking" if metric in SIMILARITIES else metric
 
 
 def _ceilings(results: Results) -> Iterable[dict[str, Any]]:
@@ -116,7 +129,9 @@ def _times(results: Results) -> Iterable[dict[str, Any]]:
     bpp = {(g.dataset, g.method, g.rate_point): g.means["bpp"].value for g in results.means() if "bpp" in g.means}
     for timing in results.timings:
         rate = bpp.get((timing.dataset, timing.method, timing.rate_point))
-        if timing.what in ("encode", "decode") and rate is not None:
+        if timing.what not in ("encode", "decode") or rate is None:
+            continue
+        if megapixels(results, timing) / timing.median <= FASTEST:  # else it did nothing
             yield {
                 "method": timing.method,
                 "rate_point": timing.rate_point,
@@ -182,14 +197,14 @@ def make_charts(results: Results, data: Mapping[str, list], metrics: Sequence[st
     scales = _scales(list(results.methods))
     datasets = _names(data["means"], "dataset")
     charts = [rd_chart(metric, scales, data, dataset) for dataset in datasets for metric in metrics]
-    charts += [chart for camera in _cameras(data) if (chart := camera_chart(camera, metrics[0], scales, data))]
-    if data["images"]:
-        charts.append(image_chart(metrics[0], scales, data))
+    panels = [camera_chart(place, metrics[0], scales, data) for place in _cameras(data)]
+    charts += [chart for chart in panels if chart]
+    charts += [image_chart(metrics[0], scales, data, dataset) for dataset in _names(data["images"], "dataset")]
     if data["times"]:
         charts += [time_chart(what, scales) for what in ("encode", "decode")]
     for what in ("encode", "decode"):
         if sum(record["what"] == what for record in data["stages"]) > 1:
-            charts.append(stage_chart(what, len(_names(data["stages"], "method"))))
+            charts.append(stage_chart(what, data))
     if data["renditions"]:
         charts.append(rendition_chart(metrics[0], scales, data))
     return charts
@@ -199,9 +214,10 @@ def _names(records: Iterable[Mapping[str, Any]], field: str) -> list[str]:
     return list(dict.fromkeys(record[field] for record in records))
 
 
-def _cameras(data: Mapping[str, list]) -> list[str]:
-    found = sorted(_names(data["cameras"], "camera"))
-    return found if len(found) > 1 else []
+def _cameras(data: Mapping[str, list]) -> list[tuple[str, str]]:
+    """(dataset, camera), where there are several cameras."""
+    found = sorted({(record["dataset"], record["camera"]) for record in data["cameras"]})
+    return found if len({camera for _, camera in found}) > 1 else []
 
 
 def _scales(methods: Sequence[str]) -> dict[str, Any]:
@@ -229,9 +245,7 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
     inside = alt.datum.dataset == dataset
     x, y = _rate_axis(data["cells"]), _quality_axis(metric)
     base = alt.Chart(alt.NamedData("means")).transform_filter(inside)
-    line = base.mark_line(strokeWidth=2, interpolate="linear").encode(
-        x=x, y=y, color=scales["colour"], order="order:Q"
-    )
+    line = base.mark_line(strokeWidth=2, interpolate="linear").encode(x=x, y=y, color=scales["colour"], order="order:Q")
     points = base.mark_point(filled=True, size=70, opacity=1).encode(
         x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=_tooltip(metric, ("images:Q", "images"))
     )
@@ -249,7 +263,7 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
         layers += _ceiling_rule(metric, inside)
         caption += " Dashed: the ceiling, the best that a mapping of the sRGB alone can give."
     name = f"rd-{metric}" + (f"-{_slug(dataset)}" if several else "")
-    title = TITLES.get(metric, metric).partition(" (")[0] + " against rate" + (f", {dataset}" if several else "")
+    title = {"psnr": "PSNR", "ssim": "SSIM"}.get(metric, metric) + " against rate" + (f", {dataset}" if several else "")
     return Chart(name, title, caption, _finish(layers, 400), ("means", "cells", "ceilings"), "curves")
 
 
@@ -266,58 +280,71 @@ def _ceiling_rule(metric: str, inside: Any) -> alt.LayerChart:
     return rule + name
 
 
-def camera_chart(camera: str, metric: str, scales: Mapping[str, Any], data: Mapping[str, list]) -> Chart | None:
-    """Mean curves over the images of one camera, on the axes that all cameras share."""
+def camera_chart(
+    place: tuple[str, str], metric: str, scales: Mapping[str, Any], data: Mapping[str, list]
+) -> Chart | None:
+    """Mean curves over the images of one camera (dataset, camera), on the axes that all cameras of a dataset share."""
     import altair as alt
 
-    records = [r for r in data["cameras"] if r[metric] is not None]
+    dataset, camera = place
+    several = len(_names(data["cameras"], "dataset")) > 1
+    field = drawn(metric)
+    records = [r for r in data["cameras"] if r.get(field) is not None and r["dataset"] == dataset]
     if not any(r["camera"] == camera for r in records):
         return None
-    rules = [r for r in data["ceilings"] if r["level"] == "camera" and r["metric"] == metric]
-    values = [r[metric] for r in records] + [r["value"] for r in rules]
+    rules = [r for r in data["ceilings"]
+             if r["level"] == "camera" and r["metric"] == metric and r["dataset"] == dataset]  # fmt: skip
+    values = [r[field] for r in records] + [r["value"] for r in rules]
     y = _quality_axis(metric, (min(values), max(values)))
-    base = alt.Chart(alt.NamedData("cameras")).transform_filter(alt.datum.camera == camera)
-    x = _rate_axis(data["cells"])
-    line = base.mark_line(strokeWidth=1.6).encode(x=x, y=y, color=scales["colour"], order="order:Q", detail="dataset:N")
+    inside = (alt.datum.camera == camera) & (alt.datum.dataset == dataset)
+    base = alt.Chart(alt.NamedData("cameras")).transform_filter(inside)
+    x = _rate_axis(data["cells"], small=True)
+    line = base.mark_line(strokeWidth=1.6).encode(x=x, y=y, color=scales["colour"], order="order:Q")
     points = base.mark_point(filled=True, size=40, opacity=1).encode(
         x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=_tooltip(metric, ("images:Q", "images"))
     )
     layers = line + points
     if any(r["camera"] == camera for r in rules):
-        layers += _ceiling_rule(metric, (alt.datum.level == "camera") & (alt.datum.camera == camera))
+        layers += _ceiling_rule(metric, (alt.datum.level == "camera") & inside)
     count = max(r["images"] for r in records if r["camera"] == camera)
-    caption = f"{count} image{'s' * (count != 1)}"
-    return Chart(f"camera-{_slug(camera)}", camera, caption, _finish(layers, 230), ("cameras", "ceilings"), "cameras")
+    caption = f"{count} image{'s' * (count != 1)}" + (f", {dataset}" if several else "")
+    name = f"camera-{_slug(camera)}" + (f"-{_slug(dataset)}" if several else "")
+    return Chart(name, camera, caption, _finish(layers, 230), ("cameras", "ceilings"), "cameras")
 
 
-def image_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list]) -> Chart:
-    """Every image at one rate point of each method."""
+def image_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], dataset: str) -> Chart:
+    """Every image of a dataset at one rate point of each method."""
     import altair as alt
 
+    several = len(_names(data["images"], "dataset")) > 1
+    inside = alt.datum.dataset == dataset
     points = (
         alt.Chart(alt.NamedData("images"))
+        .transform_filter(inside)
         .mark_point(filled=True, size=60, opacity=0.9)
         .encode(
-            x=alt.X(f"{metric}:Q", title=TITLES.get(metric, metric), scale=alt.Scale(zero=False, nice=True)),
+            x=alt.X(f"{drawn(metric)}:Q", title=TITLES.get(metric, metric), scale=_quality_scale(metric)),
             y=alt.Y("image:N", title=None, axis=alt.Axis(labelLimit=190, grid=True)),
             color=scales["colour"],
             shape=scales["shape"],
             tooltip=_tooltip(metric, ("image:N", "image"), ("camera:N", "camera")),
         )
     )
-    caption = "One rate point of each method: that whose mean rate is nearest to the one named above the pictures."
-    images = _names(data["images"], "image")
+    caption = "One rate point of each method, the same as in the pictures."
+    images = _names((record for record in data["images"] if record["dataset"] == dataset), "image")
     layers = alt.layer(points)
-    if any(r["level"] == "image" and r["metric"] == metric and r["image"] in images for r in data["ceilings"]):
+    own = [r for r in data["ceilings"] if r["level"] == "image" and r["dataset"] == dataset and r["image"] in images]
+    if any(r["metric"] == metric for r in own):
         layers += (
             alt.Chart(alt.NamedData("ceilings"))
-            .transform_filter((alt.datum.level == "image") & (alt.datum.metric == metric))
+            .transform_filter(inside & (alt.datum.level == "image") & (alt.datum.metric == metric))
             .mark_tick(color=CEILING_COLOUR, thickness=2, size=18)
             .encode(x="value:Q", y="image:N", tooltip=[alt.Tooltip("value:Q", title="ceiling, dB", format=".2f")])
         )
         caption += " The grey ticks are the images' ceilings."
-    return Chart("images", "Image by image", caption, _finish(layers, max(120, 24 * len(images))),
-                 ("images", "ceilings"), "images")  # fmt: skip
+    name = "images" + (f"-{_slug(dataset)}" if several else "")
+    spec = _finish(layers, max(120, 24 * len(images)))
+    return Chart(name, f"The images of {dataset}", caption, spec, ("images", "ceilings"), "images")
 
 
 def time_chart(what: str, scales: Mapping[str, Any]) -> Chart:
@@ -341,10 +368,12 @@ def time_chart(what: str, scales: Mapping[str, Any]) -> Chart:
     return Chart(f"time-{what}", f"Time to {what} against rate", caption, _finish(chart, 260), ("times",), "times")
 
 
-def stage_chart(what: str, methods: int) -> Chart:
-    """Where the time goes."""
+def stage_chart(what: str, data: Mapping[str, list]) -> Chart:
+    """Where the time goes; a stage has one colour in both directions."""
     import altair as alt
 
+    methods = len(_names(data["stages"], "method"))
+    stages = [*STAGES, *sorted(set(_names(data["stages"], "stage")) - set(STAGES))]
     chart = (
         alt.Chart(alt.NamedData("stages"))
         .transform_filter(alt.datum.what == what)
@@ -353,7 +382,7 @@ def stage_chart(what: str, methods: int) -> Chart:
             x=alt.X("sum(per_megapixel):Q", title=f"{what} (s/MP)"),
             y=alt.Y("method:N", title=None, axis=alt.Axis(labelLimit=150)),
             color=alt.Color("stage:N", sort=list(STAGES), legend=alt.Legend(orient="top", title=None),
-                            scale=alt.Scale(scheme="tableau10")),
+                            scale=alt.Scale(domain=stages, scheme="tableau10")),
             order=alt.Order("place:Q"),
             tooltip=[alt.Tooltip("method:N"), alt.Tooltip("rate_point:N", title="rate point"), alt.Tooltip("stage:N"),
                      alt.Tooltip("seconds:Q", format=".3~g"),
@@ -386,35 +415,49 @@ def rendition_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, l
     return Chart("renditions", "Robustness to JPEG", caption, spec, ("renditions",), "renditions")
 
 
-def _rate_axis(records: Sequence[Mapping[str, Any]]) -> alt.X:
-    """Log rate from a whole decade on, the same for all charts of a run; never below 1e-4."""
+def _rate_axis(records: Sequence[Mapping[str, Any]], small: bool = False) -> alt.X:
+    """Log rate from a whole decade on, the same for all charts of a run; below 1e-4 only as far as there are points.
+
+    Args:
+        records: all cells.
+        small: room for the decades' labels alone.
+    """
     import altair as alt
 
     rates = [r["bpp"] for r in records if r["bpp"]]
-    low = 10 ** math.floor(math.log10(min(rates))) if rates else LEAST_BPP
-    high = max(rates, default=1.0) * 1.15
-    scale = alt.Scale(type="log", domain=[max(LEAST_BPP, low), high], nice=False)
-    return alt.X("bpp:Q", title="rate (bit/pixel)", scale=scale, axis=_log_axis())
+    least = min(rates, default=LEAST_BPP)
+    low = min(least / 1.15, LEAST_BPP) if least < LEAST_BPP else 10 ** math.floor(math.log10(least))
+    scale = alt.Scale(type="log", domain=[low, max(rates, default=1.0) * 1.15], nice=False)
+    return alt.X("bpp:Q", title="rate (bit/pixel)", scale=scale, axis=_log_axis((1,) if small else (1, 2, 5)))
 
 
-def _log_axis() -> alt.Axis:
+def _log_axis(labelled: tuple[int, ...] = (1, 2, 5)) -> alt.Axis:
     import altair as alt
 
     # Decades, and 2 and 5 between them: all nine would run into each other on a phone.
     decimal = "datum.value >= 1e-3 && datum.value < 1e4 ? format(datum.value, '~r') : format(datum.value, '.0e')"
     leading = "round(datum.value / pow(10, floor(log(datum.value) / LN10 + 1e-9)))"
     decades = {"condition": {"test": f"{leading} == 1", "value": 1}, "value": 0.3}
-    return alt.Axis(labelExpr=f"indexof([1, 2, 5], {leading}) < 0 ? '' : {decimal}", labelOverlap=True, tickCount=6,
-                    gridOpacity=decades, tickOpacity=decades)  # fmt: skip
+    label = f"indexof({list(labelled)}, {leading}) < 0 ? '' : {decimal}"
+    return alt.Axis(labelExpr=label, labelOverlap=True, tickCount=6, gridOpacity=decades, tickOpacity=decades)
 
 
 def _quality_axis(metric: str, domain: tuple[float, float] | None = None) -> alt.Y:
     import altair as alt
 
-    scale = alt.Scale(zero=False, nice=True)
+    scale = _quality_scale(metric)
     if domain is not None:
         scale.domain = list(domain)
-    return alt.Y(f"{metric}:Q", title=TITLES.get(metric, metric), scale=scale)
+    axis = _log_axis() if metric in SIMILARITIES else alt.Axis()
+    return alt.Y(f"{drawn(metric)}:Q", title=TITLES.get(metric, metric), scale=scale, axis=axis)
+
+
+def _quality_scale(metric: str) -> alt.Scale:
+    import altair as alt
+
+    if metric in SIMILARITIES:
+        return alt.Scale(type="log", reverse=True, nice=False)
+    return alt.Scale(zero=False, nice=True)
 
 
 def _tooltip(metric: str | None, *more: tuple[str, str]) -> list[alt.Tooltip]:
@@ -530,5 +573,3 @@ def require(module: str) -> Any:
         return importlib.import_module(module)
     except ImportError:
         raise UsageError(f"reports need {module}: pip install 'rawbench[report]'") from None
-
-

@@ -20,11 +20,12 @@ from rawbench.report.charts import (
     write_charts,
 )
 from rawbench.results import Results, read_results
-from rawbench.speed import costs_of
+from rawbench.speed import costs_of, machine_text
 from rawbench.table import STANDARD, ceiling_cells, table_cells
+from rawbench.terminal import Part, sections
 
 if TYPE_CHECKING:
-    from rawbench.report.pictures import ImagePictures
+    from rawbench.report.pictures import DecodedImage, ImagePictures
 
 LIMIT_BYTES = 3_000_000
 # Widths of the pictures, tried from the largest until the page is small enough.
@@ -65,6 +66,7 @@ def write_report(
         UsageError: Altair, Jinja2 or vl-convert are not installed, or there is no such run, image or metric.
     """
     from rawbench.files import write_atomically
+    from rawbench.report.pictures import draw_image
 
     for module in ("altair", "jinja2", "vl_convert"):
         require(module)
@@ -74,11 +76,12 @@ def write_report(
     data = chart_data(results, shown, typical)
     charts = make_charts(results, data, shown)
     chosen = _images(results, images, shown[0])
-    sections, problems = plugin_sections(results, catalogue)
+    added, problems = plugin_sections(results, catalogue)
+    decoded, missing = _decoded(run, results, catalogue, chosen, typical)
     page = ""
     for width in WIDTHS:
-        pictures, missing = _pictures(run, results, catalogue, chosen, typical, width)
-        page = render_page(results, charts, data, shown, pictures, sections, [*problems, *missing], bpp)
+        pictures = [draw_image(image, width) for image in decoded]
+        page = render_page(results, charts, data, shown, pictures, added, [*problems, *missing], bpp)
         if len(page.encode()) <= LIMIT_BYTES:
             break
     write_atomically(file, page.encode())
@@ -112,21 +115,20 @@ def _images(results: Results, wanted: Sequence[str], metric: str) -> list[tuple[
     return [next(key for key in results.images if key[1] == name) for name in wanted]
 
 
-def _pictures(
+def _decoded(
     run: Path,
     results: Results,
     catalogue: Catalogue,
     images: Sequence[tuple[str, str]],
     typical: Mapping[tuple[str, str], str],
-    width: int,
-) -> tuple[list[ImagePictures], list[str]]:
-    from rawbench.report.pictures import make_pictures
+) -> tuple[list[DecodedImage], list[str]]:
+    from rawbench.report.pictures import decode_images
 
     folder = run if run.is_dir() else run.parent
     if not (folder / "streams").is_dir():
         return [], ["no pictures: the run's streams are not here"]
     try:
-        return make_pictures(folder, results, catalogue, images, typical, width), []
+        return decode_images(folder, results, catalogue, images, typical), []
     except RawbenchError as error:
         return [], [str(error)]
 
@@ -149,7 +151,7 @@ def render_page(
     data: Mapping[str, list],
     metrics: Sequence[str],
     pictures: Sequence[ImagePictures],
-    sections: Sequence[tuple[str, str]],
+    added: Sequence[tuple[str, str]],
     problems: Sequence[str],
     bpp: float,
 ) -> str:
@@ -169,10 +171,11 @@ def render_page(
         colours=method_colours(list(results.methods)),
         groups=[(key, title, [c for c in charts if c.group == key]) for key, title in GROUPS.items()],
         boards=[(board.dataset, *board_table(board), board_notes(board)) for board in boards],
-        full=full_table(results, metrics),
+        full=full_tables(results, metrics),
+        machine_text=machine_text,
         pictures=pictures,
         gradient=error_gradient(),
-        sections=sections,
+        sections=added,
         problems=problems,
         failures=[(" ".join(place[:2]) + f" on {place[2]}/{place[3]}", message)
                   for place, message in results.messages.items()],
@@ -195,9 +198,14 @@ def script_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def full_table(results: Results, metrics: Sequence[str]) -> tuple[list[str], list[list[str]]]:
-    """Every rate point, with what it costs where the run was timed; under them the ceiling."""
+def full_tables(results: Results, metrics: Sequence[str]) -> list[tuple[str, Sequence[str], list[Sequence[str]]]]:
+    """Every rate point, with what it costs where the run was timed; under them the ceiling.
+
+    Returns:
+        Title, headings and rows for each dataset; no title where there is one.
+    """
     groups = results.means()
     costs = {(g.method, g.rate_point): costs_of(results, g.method, g.rate_point) for g in groups}
     head, body = table_cells(groups, list(metrics), costs)
-    return head, [*body, *ceiling_cells(head, results.ceilings(), metrics)]
+    parts = sections(Part(head, body, ceiling_cells(head, results.ceilings(), metrics)))
+    return [(title, part.head, [*part.body, *part.under]) for title, part in parts]

@@ -40,6 +40,7 @@ _MAP_COLOURS = np.array(
      [196, 182, 107], [255, 233, 69]], dtype=np.float32,
 )  # fmt: skip
 QUALITY = 82
+DECADES = 3  # of errors that the maps show: linear ones are black but for the worst method
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,38 @@ class ImagePictures:
     left_out: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Decoded:
+    """One method's result for one image.
+
+    Attributes:
+        method: its label.
+        caption: rate point and size.
+        raw: float32 (3, H, W) in [0, 1].
+        maps: what the codec offers as diagnostics, by name.
+    """
+
+    method: str
+    caption: str
+    raw: torch.Tensor
+    maps: Mapping[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class DecodedImage:
+    """One image and the results of all methods, to be drawn in any size.
+
+    Attributes:
+        sample: the image.
+        methods: in the order of the run.
+        left_out: methods that could not be decoded, with the cause.
+    """
+
+    sample: Sample
+    methods: tuple[Decoded, ...]
+    left_out: tuple[str, ...]
+
+
 def choose_images(results: Results, metric: str, count: int = 2) -> list[tuple[str, str]]:
     """The image that the methods find hardest and the one in the middle, of the first dataset."""
     values: dict[tuple[str, str], list[float]] = {}
@@ -96,15 +129,14 @@ def choose_images(results: Results, metric: str, count: int = 2) -> list[tuple[s
     return list(dict.fromkeys(ranked[place][1] for place in places if ranked))[:count]
 
 
-def make_pictures(
+def decode_images(
     run: Path,
     results: Results,
     catalogue: Catalogue,
     images: Sequence[tuple[str, str]],
     typical: Mapping[tuple[str, str], str],
-    width: int,
-) -> list[ImagePictures]:
-    """Pictures of the images, for every method that has a stream of them.
+) -> list[DecodedImage]:
+    """Decode the images, for every method that has a stream of them.
 
     Args:
         run: the run folder with its streams.
@@ -112,7 +144,6 @@ def make_pictures(
         catalogue: the plugins.
         images: (dataset, image).
         typical: rate point by (dataset, method).
-        width: of a picture, in pixels; smaller images keep theirs.
 
     Raises:
         RawbenchError: an image cannot be loaded any more, or is another than that of the run.
@@ -124,7 +155,7 @@ def make_pictures(
         mine = [c for c in cells if (c["dataset"], c["image"]) == (dataset, image)]
         mine = [c for c in mine if typical.get((dataset, c["method"])) == c["rate_point"]]
         sample = _load(results, catalogue, dataset, image)
-        found.append(_image_pictures(run, results, catalogue, sample, mine, width))
+        found.append(_decode_image(run, results, catalogue, sample, mine))
     return found
 
 
@@ -142,39 +173,49 @@ def _load(results: Results, catalogue: Catalogue, dataset: str, image: str) -> S
     return sample
 
 
-def _image_pictures(
-    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cells: Sequence[Mapping[str, Any]], width: int
-) -> ImagePictures:
-    decoded: dict[str, torch.Tensor] = {}
-    left_out = []
+def _decode_image(
+    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cells: Sequence[Mapping[str, Any]]
+) -> DecodedImage:
+    methods, left_out = [], []
     for cell in cells:
+        method = cell["method"]
         try:
-            decoded[cell["method"]] = _decode(run, results, catalogue, sample, cell)
+            raw = _decode(run, results, catalogue, sample, cell)
         except Exception as error:
-            left_out.append(f"{cell['method']}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
-    errors = {method: (raw - sample.raw).abs().amax(dim=0) for method, raw in decoded.items()}
-    scale = common_scale(list(errors.values()))
+            left_out.append(f"{method}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
+            continue
+        caption = f"{cell['rate_point']}, {cell['stream_bytes']:,} bytes, {cell['bpp']:.4g} bpp"
+        methods.append(Decoded(method, caption, raw, _diagnostics(results, catalogue, sample, cell)))
+    return DecodedImage(sample, tuple(methods), tuple(left_out))
+
+
+def draw_image(image: DecodedImage, width: int) -> ImagePictures:
+    """Pictures of an image and of what all methods made of it.
+
+    Args:
+        image: decoded.
+        width: of a picture, in pixels; smaller images keep theirs.
+    """
+    sample = image.sample
     render = _renderer(sample)
-    by_method = {cell["method"]: cell for cell in cells}
+    errors = {found.method: (found.raw - sample.raw).abs().amax(dim=0) for found in image.methods}
+    scale = common_scale(list(errors.values()))
     methods = []
-    for method, raw in decoded.items():
-        cell = by_method[method]
-        said = f"{cell['rate_point']}, {cell['stream_bytes']:,} bytes, {cell['bpp']:.4g} bpp"
-        maps = _diagnostics(results, catalogue, sample, cell, width)
-        rebuilt = picture(f"{method}: raw rebuilt", "", render(raw), width)
-        erred = picture(f"{method}: error map", "", colour(errors[method] / scale, _ERROR_COLOURS, width), width)
-        methods.append(MethodPictures(method, said, rebuilt, erred, maps))
+    for found in image.methods:
+        name = found.method
+        rebuilt = picture(f"{name}: raw rebuilt", "", render(found.raw), width)
+        erred = picture(f"{name}: error map", "", error_colours(errors[name], scale, width), width)
+        maps = tuple(_map_picture(name, title, values, width) for title, values in found.maps.items())
+        methods.append(MethodPictures(name, found.caption, rebuilt, erred, maps))
     originals = (
         picture("sRGB", "what the decoder sees", _pixels(sample.srgb), width),
         picture("raw", "rendered by the plain ISP", render(sample.raw), width),
     )
     title = f"{sample.info.id}, {sample.info.camera}" + (" (simulated)" if sample.info.simulated else "")
-    return ImagePictures(title, scale, originals, tuple(methods), tuple(left_out))
+    return ImagePictures(title, scale, originals, tuple(methods), image.left_out)
 
 
-def _decode(
-    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
-) -> torch.Tensor:
+def _decode(run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]) -> torch.Tensor:
     described = results.methods[cell["method"]]
     codec = catalogue.methods.load(described["name"])
     resources = {key: described["options"][key] for key in codec.resource_options}
@@ -185,8 +226,8 @@ def _decode(
 
 
 def _diagnostics(
-    results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any], width: int
-) -> tuple[Picture, ...]:
+    results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
+) -> Mapping[str, torch.Tensor]:
     """The maps that the codec offers; one that cannot make them has none."""
     described = results.methods[cell["method"]]
     try:
@@ -195,10 +236,9 @@ def _diagnostics(
         codec = codec_class(options, RatePoint(cell["rate_point_index"], cell["rate_point"]))
         codec.setup(Context("cpu", cell["seed"]))
         with torch.inference_mode():
-            maps = codec.diagnostics(sample.raw, sample.srgb)
-        return tuple(_map_picture(cell["method"], name, values, width) for name, values in maps.items())
+            return dict(codec.diagnostics(sample.raw, sample.srgb))
     except Exception:
-        return ()
+        return {}
 
 
 def _map_picture(method: str, name: str, values: torch.Tensor, width: int) -> Picture:
@@ -206,7 +246,8 @@ def _map_picture(method: str, name: str, values: torch.Tensor, width: int) -> Pi
     low, high = min(0.0, values.min().item()), values.max().item()
     scaled = (values - low) / max(high - low, 1e-12)
     caption = f"{low:.3g} (dark) to {high:.3g} (bright)"
-    return picture(f"{method}: {name}", caption, colour(scaled, _MAP_COLOURS, width, smooth=False), width, smooth=False)
+    title = f"{method}: {name.replace('_', ' ')}"
+    return picture(title, caption, colour(scaled.numpy(), _MAP_COLOURS), width, smooth=False)
 
 
 def common_scale(errors: Sequence[torch.Tensor]) -> float:
@@ -236,15 +277,23 @@ def _pixels(image: torch.Tensor) -> np.ndarray:
     return image.permute(1, 2, 0).cpu().numpy()
 
 
-def colour(values: torch.Tensor, table: np.ndarray, width: int, smooth: bool = True) -> np.ndarray:
-    """float (H, W) in [0, 1] -> uint8 (H, W, 3); shrunk before it is coloured, as colours have no mean."""
-    plain = values.clamp(0, 1).numpy()
-    if smooth and plain.shape[1] > width:
+def error_colours(errors: torch.Tensor, scale: float, width: int) -> np.ndarray:
+    """Errors (H, W) as uint8 (H, W, 3), by their logarithm: black at ``scale`` / 1000 and below, palest at ``scale``.
+
+    Shrunk before they are coloured, as colours have no mean.
+    """
+    plain = errors.float().numpy()
+    if plain.shape[1] > width:
         from PIL import Image
 
         size = (width, max(1, round(plain.shape[0] * width / plain.shape[1])))
         plain = np.asarray(Image.fromarray(plain).resize(size, Image.Resampling.BOX))
-    position = np.clip(plain, 0, 1) * (len(table) - 1)
+    return colour(1 + np.log10(np.maximum(plain / scale, 1e-30)) / DECADES, _ERROR_COLOURS)
+
+
+def colour(values: np.ndarray, table: np.ndarray) -> np.ndarray:
+    """Values (H, W), of which 0 to 1 are told apart, as uint8 (H, W, 3)."""
+    position = np.clip(values, 0, 1) * (len(table) - 1)
     low = np.minimum(position.astype(int), len(table) - 2)
     share = (position - low)[..., None]
     return (table[low] * (1 - share) + table[low + 1] * share).round().astype(np.uint8)
@@ -270,5 +319,3 @@ def error_gradient() -> str:
     """The colours of the error maps, as a CSS gradient for the scale beside them."""
     stops = ", ".join("rgb({:.0f},{:.0f},{:.0f})".format(*row) for row in _ERROR_COLOURS)
     return f"linear-gradient(to right, {stops})"
-
-

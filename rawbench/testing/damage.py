@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from rawbench.stream import MAGIC, codec_id, read_stream, write_stream, write_varint
+from rawbench.stream import MAGIC, codec_id, read_stream, write_stream
+from rawbench.varint import write_varint
 
 if TYPE_CHECKING:
     from torch import Tensor

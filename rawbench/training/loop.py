@@ -234,9 +234,7 @@ class _Run:
         state = load_checkpoint(path)
         other = state.get("best", {}).get("model") or state["model"]
         own = self.task.model.state_dict()
-        matching = {
-            name: value for name, value in other.items() if name in own and own[name].shape == value.shape
-        }
+        matching = {name: value for name, value in other.items() if name in own and own[name].shape == value.shape}
         if not matching:
             raise UsageError(f"{path}: none of its weights fit this model")
         self.task.model.load_state_dict(matching, strict=False)

@@ -29,10 +29,28 @@ def test_a_run_with_itself(call, runs):
 def test_what_is_worse_and_what_is_missing(call, runs):
     ended = call("compare", *runs)
     assert ended.code == 0, ended.err
-    assert "Cells: 20 worse, 1 missing or failed." in ended.out
+    assert "Cells: 20 worse, 20 missing or failed." in ended.out
     assert "missing: coarse: not in after (20 cells)" in ended.out
     (line,) = [line for line in ended.out.splitlines() if line.startswith("steps   +") or line.startswith("steps  +")]
     assert "% [+" in line, "the interval of the images' BD-rates"
+
+
+def test_what_is_missing_has_the_widest_name_that_fits(call, runs):
+    given = ("--plugin", STEPS_PLUGIN, "run", "--metrics", "psnr", "--methods", "steps")
+    call(*given, "--dataset", "tiny,tiny:broken=size", "--limit", "1", "--out", "wide")
+    call(*given, "--dataset", "tiny", "--limit", "3", "--rate-points", "0,1,2,3", "--out", "narrow")
+    lines = call("compare", "wide", "narrow").out.splitlines()
+    assert "Cells: 4 the same, 14 missing or failed." in lines
+    assert [line for line in lines if line.startswith("missing: ")] == [
+        "missing: image tiny/image1: not in wide (4 cells)",
+        "missing: image tiny/image2: not in wide (4 cells)",
+        "missing: steps step=4 on tiny/image0: not in narrow",
+        "missing: dataset tiny:broken=size: not in narrow (5 cells)",
+    ]
+
+
+def test_a_bd_rate_says_what_it_rests_on(call, runs):
+    assert "% over 100 % of the quality, 5 points" in call("compare", runs[0], runs[0]).out
 
 
 def test_the_other_way_round_is_better(call, runs):

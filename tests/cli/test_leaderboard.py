@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,16 @@ def test_the_table(call, added):
     assert {row.split("|")[1].strip() for row in rows} == {"steps", "coarse", "mean"}
     assert "| anchor |" in out and "no BD-rate of mean: the test has 2 of the 4 points that are needed" in out
     assert "mean over 2 images, 2 of a simulated camera" in out
+    assert re.search(r"BD-rates are over a part of each method's PSNRs: (coarse|steps) \d+ % \(5 points\)<", out)
+    assert "tiny: speeds: medians of 10 repeats on image0 (40x24), image1 (40x25); " in out
+    assert "thread, torch" in out or "threads, torch" in out
+
+
+def test_one_reason_stands_once(call, added):
+    call("run", "--dataset", "tiny", "--metrics", "psnr", "--methods", "mean,mean:gain=0.5", "--out", "b")
+    call("leaderboard", "other", "--add", "b")
+    (line,) = [line for line in call("leaderboard", "other").out.splitlines() if "no BD-rate" in line]
+    assert line == "<sub>no BD-rate of mean:gain=0.5: the anchor has 2 of the 4 points that are needed</sub><br>"
 
 
 def test_a_readme_is_renewed_and_a_stale_one_is_told(call, added, tmp_path):

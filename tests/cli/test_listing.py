@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
+
+METHODS = ("cam", "inf", "invisp", "lut", "poly", "rawjxl", "residual", "sam", "uniform", "unprocess")
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "metrics", "executors"])
@@ -20,6 +23,33 @@ def test_methods_show(call):
     assert shown["rate_points"] == ["bytes=1", "bytes=2"]
     assert shown["options"]["gain"] == "float, default 1.0. times the mean"
     assert "gain: float, default 1.0. times the mean" in call("methods", "show", "mean").out
+
+
+@pytest.mark.parametrize("name", METHODS)
+def test_a_method_says_where_it_comes_from(call, name):
+    shown = call("methods", "show", name).out
+    parts = [line.strip() for line in shown.split("format version")[0].splitlines()]
+    assert any(part.startswith("Our specification: ") for part in parts)
+    assert re.search(r"\((19|20)\d\d|(19|20)\d\d\b", parts[3]) or "No published method" in parts[3] or name == "rawjxl"
+    assert re.match("No code|Licence|The licence|The authors' code", parts[-1]), "the licence of the idea's code"
+    options = json.loads(call("methods", "show", name, "--json").out)["options"]
+    assert all(re.search(r", (default .*|required)\. \w", text) for text in options.values()), "each has its meaning"
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("arguments", [("methods", "list"), ("methods", "show", "cam"), ("datasets", "show", "nus")])
+def test_in_a_terminal_no_line_is_wider_than_it(call, monkeypatch, columns, arguments):
+    plain = call(*arguments).out
+    monkeypatch.setenv("COLUMNS", str(columns))
+    shown = call(*arguments).out
+    assert max(len(line) for line in shown.splitlines()) <= columns < max(len(line) for line in plain.splitlines())
+    assert shown.split() == plain.split()
+
+
+def test_options_are_shown_as_they_are_written(call):
+    shown = call("methods", "show", "invisp").out
+    assert "rendition: dataset|own, default dataset. " in shown and "weights: file, default none. " in shown
+    assert "skip: true|false, default true. " in call("methods", "show", "inf").out
 
 
 def test_metrics_show_knows_the_rates_too(call):

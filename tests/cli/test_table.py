@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import math
+import sqlite3
 
 import pyarrow.parquet as pq
 import pytest
@@ -89,7 +90,24 @@ def test_a_timed_run_has_columns_of_cost(call):
     call("run", *given, "--out", "timed")
     rows = list(csv.DictReader(io.StringIO(call("table", "timed", "--csv").out)))
     for row in rows:
-        assert float(row["encode s"]) > 0 and float(row["decode MP/s"]) > 0
+        assert all(speed(row[f"{what} MP/s"]) > 0 for what in ("encode", "decode"))
+        assert 50 < float(row["peak MiB"]) < 50_000
+    shown = call("table", "timed").out
+    assert "speeds: medians of 10 repeats on image0 (40x24); " in shown
+    assert " thread" in shown.split("speeds: ")[1]
+
+
+def speed(text: str) -> float:
+    """A table's MP/s; what took no time is '> 1000'."""
+    return float(text.removeprefix("> "))
+
+
+def test_what_was_not_timed_is_named(call, tmp_path):
+    given = ("--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--limit", "2", "--timing")
+    call("run", *given, "--out", "timed")
+    with sqlite3.connect(tmp_path / "timed/run.sqlite") as db:
+        db.execute("DELETE FROM timings WHERE cell IN (SELECT cell FROM cells WHERE image = 'image1' LIMIT 1)")
+    assert "not timed on image1 (40x25), or not at every rate point: mean" in call("table", "timed").out
 
 
 def test_the_ceiling_stands_under_the_methods(call, run):

@@ -9,9 +9,7 @@ from rawbench.metrics import strips as module
 from rawbench.metrics.strips import strips
 
 
-@given(
-    height=st.integers(1, 40), width=st.integers(1, 9), halo=st.integers(0, 12), pixels=st.integers(1, 200)
-)
+@given(height=st.integers(1, 40), width=st.integers(1, 9), halo=st.integers(0, 12), pixels=st.integers(1, 200))
 def test_every_window_lies_in_exactly_one_strip(height: int, width: int, halo: int, pixels: int) -> None:
     image = torch.arange(height, dtype=torch.float32).view(1, height, 1).expand(3, height, width)
     with pytest.MonkeyPatch.context() as patch:

@@ -32,14 +32,10 @@ def test_ssim_agrees_with_scikit_image(sigma, height, width, make_raw, noisy, ma
 
 
 @pytest.mark.parametrize(("sigma", "height", "width"), CASES)
-def test_ssim_uniform7_agrees_with_scikit_images_default(
-    sigma, height, width, make_raw, noisy, make_sample
-) -> None:
+def test_ssim_uniform7_agrees_with_scikit_images_default(sigma, height, width, make_raw, noisy, make_sample) -> None:
     raw = make_raw(height, width)
     decoded = noisy(raw, sigma)
-    expected = structural_similarity(
-        raw.double().numpy(), decoded.double().numpy(), data_range=1.0, channel_axis=0
-    )
+    expected = structural_similarity(raw.double().numpy(), decoded.double().numpy(), data_range=1.0, channel_axis=0)
     assert SsimUniform7().compute(raw, decoded, make_sample(raw)) == pytest.approx(expected, abs=1e-12)
 
 

@@ -45,7 +45,11 @@ def made() -> Results:
         messages={},
         images={
             (r.dataset, r.image): {
-                **image, "dataset": r.dataset, "image": r.image, "camera": r.camera, "rendition": r.rendition,
+                **image,
+                "dataset": r.dataset,
+                "image": r.image,
+                "camera": r.camera,
+                "rendition": r.rendition,
                 "ceiling_psnr": ceilings[r.image],
             }
             for r in rows

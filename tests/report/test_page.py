@@ -33,10 +33,17 @@ def test_names_are_escaped(page):
 
 
 def test_it_says_how_it_was_made(page):
-    for said in ("rawbench run", "a processor, 1 threads", "torch 2", "<p>a section</p>", "no pictures", "rawbench-1"):
+    for said in ("rawbench run", "a processor, 1 thread,", "torch 2", "<p>a section</p>", "no pictures", "rawbench-1"):
         assert said in page
+
+
+def test_every_dataset_has_a_table_of_its_own(page):
+    full = page.split("Every rate point</h2>")[1].split("How this was made")[0]
+    assert re.findall("<h3>(.*)</h3>", full) == ["made:jpeg100", "made:jpeg90", "made:png"]
+    assert full.count("<table>") == 3 and full.count("<td>made:") == 0
 
 
 def test_the_leaderboard_as_a_page(made):
     page = board_page(make_boards([made]))
+    assert page.count("<details>") == 3, "the rate points of its own dataset under each table"
     assert page.count("<h2>") == 3 and "beta:step=&lt;2&gt;" in page and "exact" in page

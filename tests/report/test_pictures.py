@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawbench.report.pictures import _ERROR_COLOURS, choose_images, colour, common_scale, picture
+from rawbench.report.pictures import choose_images, common_scale, error_colours, picture
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=5))
@@ -21,8 +21,7 @@ def test_exact_methods_have_a_scale_too():
 
 
 def test_no_error_is_black_and_the_greatest_is_bright():
-    values = torch.tensor([[0.0, 0.5, 1.0, 7.0]])
-    found = colour(values, _ERROR_COLOURS, 100)
+    found = error_colours(torch.tensor([[0.0, 0.5, 1.0, 7.0]]) * 0.2, 0.2, 100)
     assert found.shape == (1, 4, 3)
     assert found[0, 0].max() <= 4 and (found[0, 2] == found[0, 3]).all() and found[0, 2].min() > 150
 
@@ -30,7 +29,20 @@ def test_no_error_is_black_and_the_greatest_is_bright():
 def test_errors_are_shrunk_before_they_are_coloured():
     values = torch.zeros(2, 200)
     values[:, ::2] = 1.0
-    assert (colour(values, _ERROR_COLOURS, 100) == colour(torch.full((1, 100), 0.5), _ERROR_COLOURS, 100)).all()
+    assert (error_colours(values, 1.0, 100) == error_colours(torch.full((1, 100), 0.5), 1.0, 100)).all()
+
+
+def test_errors_are_told_apart_over_three_decades():
+    found = error_colours(torch.tensor([[1e-5, 1e-4, 1e-3, 1e-2, 1e-1]]), 0.1, 100)[0].astype(int)
+    assert (found[0] == found[1]).all(), "a thousandth of the scale and less is black"
+    steps = np.abs(np.diff(found[1:], axis=0)).sum(1)
+    assert (steps > 80).all()
+
+
+@given(st.lists(st.floats(1e-9, 1), min_size=2, max_size=9))
+def test_a_greater_error_is_never_darker(errors):
+    found = error_colours(torch.tensor([sorted(errors)]), 0.3, 100)[0].astype(float)
+    assert (np.diff(found @ [0.2126, 0.7152, 0.0722]) >= -1).all()
 
 
 def test_pictures_are_small_and_tell_their_size():

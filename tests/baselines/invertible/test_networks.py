@@ -4,7 +4,9 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, in_tiles, linear
+from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, linear
+
+from rawbench.tiles import in_tiles
 
 
 def random_network(seed: int, **widths: int) -> InvertibleNetwork:

@@ -5,10 +5,10 @@ import torch
 from rawbench_sampling.cam import CELLS, Cam, rebuilt
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks
 from rawbench_sampling.cam_weights import read_weights, write_weights
-from rawbench_sampling.tiles import tiles
 
 from rawbench import StreamError
 from rawbench.errors import SampleError, UsageError
+from rawbench.tiles import in_tiles
 
 from ..conftest import psnr
 
@@ -108,9 +108,7 @@ def test_tiles_give_what_the_whole_image_gives(shuffle):
     image = torch.rand(1, 3, 160, 144, generator=torch.Generator().manual_seed(0), dtype=torch.float64)
     with torch.no_grad():
         whole = network(image)
-        covered = torch.zeros_like(whole)
-        for tile in tiles(160, 144, network.reach, side=64):
-            covered[:, :, *tile.core] = network(image[:, :, *tile.window])[:, :, *tile.inner]
+        covered = in_tiles(network, image, 64, network.reach)
     assert torch.allclose(whole, covered, atol=1e-12)
 
 
