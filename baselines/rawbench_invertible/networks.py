@@ -149,7 +149,9 @@ def linear(values: Tensor) -> Tensor:
     return values.clamp(0, 1) ** GAMMA
 
 
-def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, reach: int) -> Tensor:
+def in_tiles(
+    function: Callable[[Tensor], Tensor], image: Tensor, side: int, reach: int, advance: Callable[[int, int], None]
+) -> Tensor:
     """Apply a convolutional function tile by tile, with as much around each tile as it looks at.
 
     Args:
@@ -157,6 +159,7 @@ def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, rea
         image: (1, C, H, W).
         side: of a tile.
         reach: pixels that an output looks around itself.
+        advance: is told how many of the rows are done.
 
     Returns:
         What ``function(image)`` returns, but for rounding.
@@ -164,6 +167,7 @@ def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, rea
     height, width = image.shape[-2:]
     result = torch.empty_like(image)
     for top in range(0, height, side):
+        advance(top, height)
         for left in range(0, width, side):
             rows, inner_rows = _window(top, side, reach, height)
             columns, inner_columns = _window(left, side, reach, width)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -122,7 +122,7 @@ class Cam(rawbench.Codec):
         with self.context.stage("synthesis"), torch.inference_mode(False):
             base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
             values = samples - base[:, mask]
-            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations)
+            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations, self.context.advance)
             out[:, mask] = samples
             return out.clamp(0.0, 1.0).float()
 
@@ -161,6 +161,7 @@ class Cam(rawbench.Codec):
         association = torch.empty(9, *colours.shape[1:], dtype=torch.float64, device=srgb.device)
         with torch.no_grad():
             for tile in tiles(*colours.shape[1:], networks.sampler.reach):
+                self.context.advance(tile.core[0].start, colours.shape[1])
                 y, x = tile.window
                 part = networks.association(colours[None, :, y, x], values[None, :, y, x], [self.cell])[0]
                 association[:, *tile.core] = part[:, *tile.inner]
@@ -172,7 +173,14 @@ class Cam(rawbench.Codec):
         return mask.reshape(rows, columns)[:height, :width].contiguous()
 
 
-def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, iterations: int) -> Tensor:
+def rebuilt(
+    networks: CamNetworks,
+    srgb: Tensor,
+    mask: Tensor,
+    values: Tensor,
+    iterations: int,
+    advance: Callable[[int, int], None],
+) -> Tensor:
     """What the reconstructor, tuned on the samples, makes of them: raw, or its rest, float64 (3, H, W).
 
     Args:
@@ -181,6 +189,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
         mask: bool (H, W), where samples are.
         values: float64 (3, N), raw or its rest at the samples.
         iterations: of fine-tuning.
+        advance: is told how many of the rows are done.
     """
     network, config = networks.reconstructor, networks.config
     height, width = mask.shape
@@ -195,6 +204,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
     out = torch.empty_like(colours)
     with torch.no_grad():
         for tile in tiles(*colours.shape[1:], network.reach):
+            advance(tile.core[0].start, colours.shape[1])
             part = image[:, :, *tile.window]
             out[:, *tile.core] = reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])[0][:, *tile.inner]
     return (out[:, :height, :width] / gain).double()
