@@ -137,6 +137,22 @@ def test_max_bytes(call, photo):
     assert not photo.with_name("y.jpg").exists()
 
 
+@pytest.mark.parametrize(("method", "limit"), [("poly", 260), ("poly", 65000), ("residual", 1500), ("residual", 6000)])
+def test_blocks_of_a_large_image_lead_to_the_same_point(call, tmp_path, monkeypatch, method, limit):
+    from rawbench import pack
+
+    image = take_picture(scene(256, 384), find_camera("sony-slt-a57"), Shot(iso=800), np.random.default_rng(2))
+    write_cfa_dng(tmp_path / "photo.dng", image)
+    tried, pack_photo = [], pack.pack_photo
+    monkeypatch.setattr(pack, "pack_photo", lambda *a: tried.append(a[3].name) or pack_photo(*a))
+    command = ("pack", "photo.dng", "-o", "x.jpg", "--method", method, "--max-bytes", limit)
+    small = call(*command).out
+    before = len(tried)
+    monkeypatch.setattr(pack, "_BLOCK", 32)
+    assert call(*command).out == small
+    assert method == "poly" or len(tried) - before <= before, tried
+
+
 def test_a_saved_anew_jpeg_is_refused_unless_forced(call, photo):
     call("pack", photo, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "1")
     from rawbench.camera.carrier import extract, insert
