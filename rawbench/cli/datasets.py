@@ -106,6 +106,33 @@ def prepare(name: str, source: Path, root: Path | None) -> None:
 @datasets.command(
     epilog="""\b
 Examples:
+  rawbench datasets extract nus --out frames/
+  rawbench datasets extract nus:camera=sony --out frames/
+"""
+)
+@click.argument("name", metavar="NAME[:OPTION=VALUE]...")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the manifest is, as for prepare.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New, or empty.")
+def extract(name: str, root: Path | None, out: Path) -> None:
+    """Write a prepared dataset's training and validation images as frames for 'rawbench train', no test image ever."""
+    from rawbench.cli.progress import make_steps
+    from rawbench.datasets.prepared import PreparedDataset
+    from rawbench.datasets.training_frames import write_training_frames
+    from rawbench.errors import UsageError
+
+    dataset = _opened(name, root)
+    if not isinstance(dataset, PreparedDataset):
+        raise UsageError(f"dataset {dataset.name}: has no training split; nus, fivek and rawir do")
+    with make_steps() as steps:
+        steps.step(f"extracting {dataset.name}")
+        counts = write_training_frames(dataset, out, steps.advance)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    click.echo(f"{out / 'manifest.csv'}: {told}")
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
   rawbench datasets verify nus
   rawbench datasets verify folder:root=/photos
 """

@@ -121,6 +121,10 @@ class PreparedDataset(Dataset):
         wanted = self.options.camera.lower()
         return [e.id for e in self.manifest.entries if e.split == split and wanted in e.camera.lower()]
 
+    def scene_of(self, id: str) -> str:
+        """What the image shows: images of one scene are not to be in training and test. Here, each shows its own."""
+        return id
+
     def info(self, id: str) -> SampleInfo:
         """What the manifest says of an image; how large a JPEG is, or what a given image shows, needs its pixels."""
         if id not in self._infos:
