@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import warnings
 
 import numpy as np
 import pytest
@@ -16,7 +17,10 @@ from rawbench.camera.cameras import find_camera
 from rawbench.camera.carrier import decode_jpeg, remove, segments
 from rawbench.camera.dng import write_cfa_dng
 from rawbench.camera.read import read_camera_file
+from rawbench.camera.renditions import jpeg_bytes
 from rawbench.camera.simulate import Shot, take_picture
+
+METHODS = ["poly", "residual", "learned"]
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -56,7 +60,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return -10 * np.log10(np.mean((a / 65535 - b / 65535) ** 2))
 
 
-@pytest.mark.parametrize("method", ["mean", "poly"])
+@pytest.mark.parametrize("method", ["mean", "poly", "residual", "learned"])
 def test_the_dng_has_the_psnr_that_run_measures(call, photo, method):
     config = ("run", "--methods", method, "--rate-points", "1", "--metrics", "psnr", "--out", "measured")
     ended = call(*config, "--dataset", f"folder:root={photo.parent}:rendition=jpeg95")
@@ -71,10 +75,13 @@ def test_the_dng_has_the_psnr_that_run_measures(call, photo, method):
     decoded = np.load(photo.with_name("x.npy")).transpose(1, 2, 0) * 65535.0
     assert psnr(reference, decoded) == pytest.approx(measured, abs=1e-4)
     assert psnr(reference, linear(photo.with_name("x.dng"))) == pytest.approx(measured, abs=0.01)
+    plain = jpeg_bytes(read_camera_file(photo).srgb8, 95)
+    assert np.array_equal(decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()), decode_jpeg(plain))
 
 
-def test_the_carrier_stays_as_it_was(call, photo, carrier):
-    ended = call("pack", photo, "--carrier", carrier, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
+@pytest.mark.parametrize("method", METHODS)
+def test_the_carrier_stays_as_it_was(call, photo, carrier, method):
+    ended = call("pack", photo, "--carrier", carrier, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
     assert ended.code == 0 and "cropped" in ended.out
     packed, plain = photo.with_name("x.rb.jpg").read_bytes(), carrier.read_bytes()
     assert remove(packed) == plain
@@ -204,9 +211,10 @@ def test_bad_input(call, photo, arguments, code, line):
     assert not photo.with_name("x.jpg").exists()
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool (libimage-exiftool-perl) is not installed")
-def test_exiftool_reads_both_without_a_warning(call, photo):
-    call("pack", photo, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
+def test_exiftool_reads_both_without_a_warning(call, photo, method):
+    call("pack", photo, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
     call("unpack", "x.rb.jpg", "-o", "x.dng")
     command = ["exiftool", "-a", "-G", "x.rb.jpg", "x.dng"]
     told = subprocess.run(command, cwd=photo.parent, capture_output=True, text=True, check=True)
@@ -214,10 +222,14 @@ def test_exiftool_reads_both_without_a_warning(call, photo):
     assert told.stdout.count("SLT-A57") >= 2 and "simulated" in told.stdout
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.skipif(shutil.which("djpeg") is None, reason="djpeg (libjpeg-turbo-progs) is not installed")
-def test_djpeg_sees_the_pixels_that_the_method_saw(call, photo):
-    call("pack", photo, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
-    seen = subprocess.run(["djpeg", "-outfile", "x.ppm", "x.rb.jpg"], cwd=photo.parent, capture_output=True, check=True)
-    assert not seen.stderr
-    with Image.open(photo.with_name("x.ppm")) as image:
-        assert np.array_equal(np.asarray(image), decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()))
+def test_djpeg_sees_the_pixels_that_the_method_saw(call, photo, method):
+    call("pack", photo, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
+    told = subprocess.run(["djpeg", "-outfile", "x.ppm", "x.rb.jpg"], cwd=photo.parent, capture_output=True, check=True)
+    assert not told.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Image.open(photo.with_name("x.ppm")) as seen, Image.open(photo.with_name("x.rb.jpg")) as packed:
+            assert np.array_equal(np.asarray(seen), np.asarray(packed))
+            assert np.array_equal(np.asarray(seen), decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()))
