@@ -6,6 +6,7 @@ import json
 import shutil
 import subprocess
 import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from PIL import Image
 
 from rawbench.camera.cameras import find_camera
 from rawbench.camera.carrier import decode_jpeg, remove, segments
-from rawbench.camera.dng import write_cfa_dng
+from rawbench.camera.dng import _tags, write_cfa_dng
 from rawbench.camera.read import read_camera_file
 from rawbench.camera.renditions import jpeg_bytes
 from rawbench.camera.simulate import Shot, take_picture
@@ -109,6 +110,33 @@ def test_lossless_and_the_filters_again(call, photo):
         assert camera.black_level_per_channel == again.black_level_per_channel
         assert np.array_equal(camera.raw_pattern, again.raw_pattern)
         assert (np.abs(a - b) <= 1).mean() > 0.9
+
+
+@pytest.mark.parametrize("corner", [(0, 4), (1, 3)])
+@pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_an_active_area_and_a_black_level_a_filter_come_back(call, tmp_path, cfa, corner):
+    """The order of the filters counts from the active area's corner, which LibRaw moves to even rows and columns."""
+    order = "".join(np.roll(np.array(list(cfa)).reshape(2, 2), corner, (0, 1)).ravel())
+    image = take_picture(scene(49, 66), find_camera("olympus-e-pl6"), Shot(cfa=order), np.random.default_rng(2))
+    area = (50829, 4, 4, (*corner, 49, 66), True)
+    blacks = [(50713, 3, 2, (2, 2), True), (50714, 4, 4, tuple(image.black + n for n in (0, 3, 6, 9)), True)]
+    tags = [tag for tag in _tags(replace(image, cfa=cfa)) if tag[0] not in (50713, 50714)]
+    tifffile.imwrite(tmp_path / "area.dng", image.mosaic, photometric=32803, metadata=None, byteorder="<",
+                     extratags=[*tags, *blacks, area])  # fmt: skip
+    assert call("pack", "area.dng", "-o", "x.rb.jpg", "--rate-point", "lossless").code == 0
+    assert call("unpack", "x.rb.jpg", "-o", "x.dng", "--cfa").code == 0
+    assert call("unpack", "x.rb.jpg", "-o", "linear.dng").code == 0
+    with rawpy.imread(str(tmp_path / "area.dng")) as camera, rawpy.imread(str(tmp_path / "x.dng")) as again:
+        seen, rebuilt = camera.raw_image_visible.astype(int), again.raw_image_visible.astype(int)
+        assert np.array_equal(camera.raw_pattern, again.raw_pattern)
+        black = np.array(camera.black_level_per_channel)[camera.raw_colors_visible]
+        floor = min(again.black_level_per_channel)
+    assert len(np.unique(black)) == 4 and rebuilt.shape == seen.shape
+    unclipped = (seen > black) & (seen < 0.4 * image.white)
+    assert unclipped.mean() > 0.2
+    assert (np.abs(seen - black - (rebuilt - floor))[unclipped] <= 1).mean() > 0.95
+    reference = read_camera_file(tmp_path / "area.dng").raw16
+    assert psnr(reference.astype(float), linear(tmp_path / "linear.dng")) > 70
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
