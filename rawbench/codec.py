@@ -31,6 +31,10 @@ def _untimed(name: str) -> Iterator[None]:
     yield
 
 
+Advance = Callable[[int, int], None]
+"""Who is told how much of how much is done."""
+
+
 def unwatched(done: int, total: int) -> None:
     """What ``Context.advance`` calls when nobody wants to know."""
 
@@ -48,7 +52,7 @@ class Context:
         device: torch.device | str = "cpu",
         seed: int = 0,
         stage: Callable[[str], AbstractContextManager[None]] = _untimed,
-        advance: Callable[[int, int], None] = unwatched,
+        advance: Advance = unwatched,
     ) -> None:
         import torch
 
@@ -65,6 +69,10 @@ class Context:
     def advance(self, done: int, total: int) -> None:
         """Say how far encode or decode is, in tiles, bands or whatever it counts, for a progress bar."""
         self._advance(done, total)
+
+    def part(self, first: float, last: float) -> Advance:
+        """An ``advance`` for a part of the work, which is ``first`` of it when it begins and ``last`` when it ends."""
+        return lambda done, total: self._advance(round(1000 * (first + (last - first) * done / total)), 1000)
 
     def record(self, name: str, value: float) -> None:
         """Keep a number beside the measurements, for example ``bits_estimated``."""

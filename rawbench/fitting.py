@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rawbench.codec import Advance, unwatched
 from rawbench.coefficients import (
     STEPS,
     THRESHOLDS,
@@ -49,7 +50,12 @@ class _Choice:
 
 
 def fit_polynomial(
-    srgb: Tensor, raw: Tensor, degree: int, decibels_per_bit: float, pixels_per_coefficient: int = 0
+    srgb: Tensor,
+    raw: Tensor,
+    degree: int,
+    decibels_per_bit: float,
+    pixels_per_coefficient: int = 0,
+    advance: Advance = unwatched,
 ) -> Quantised:
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
@@ -60,6 +66,7 @@ def fit_polynomial(
         decibels_per_bit: what a bit has to buy.
         pixels_per_coefficient: a correction has no more coefficients than that; for fits to a few samples, which
             have to hold for other pixels too.
+        advance: is told how much of the pixels is fitted.
     """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
@@ -68,7 +75,7 @@ def fit_polynomial(
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
 
-    equations = main_equations(codes, target, low, name, limit)
+    equations = main_equations(codes, target, low, name, limit, advance)
     solution = equations.solve(prior=identity_prior(low))
     main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
     base = Polynomial(name, low, main * 0.5 ** (4 + step), limit)

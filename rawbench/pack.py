@@ -6,9 +6,11 @@ Inside the JPEG's segments (``rawbench.camera.carrier``): the camera facts behin
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -35,6 +37,8 @@ from rawbench.varint import read_varint, write_varint
 
 OUTPUT_SUFFIXES = (".dng", ".tif", ".tiff", ".npy")
 _NAMES = (271, 272)
+_BLOCK, _FEW_BLOCKS = 256, 8  # side and number of the blocks that stand for a large image
+_FAR_ABOVE = 1.5  # times the room: what blocks estimate is not that wrong
 
 
 class Report(Protocol):
@@ -155,23 +159,61 @@ def pack_within(
 ) -> Packed:
     """Encode at the last rate point whose metadata fit, all told, into a number of bytes.
 
-    Rate points are ordered by their bytes, so that a few of them are tried.
+    Rate points are ordered by their bytes, so that a few of them are tried. Of a large image, blocks are encoded at all
+    of them first: they say where to begin, and a point that they put far above the limit is not tried.
 
     Raises:
         UsageError: not even the first fits.
     """
     points = codec.rate_points(options)
-    best, low, high = None, 0, len(points)
-    while low < high:
-        middle = (low + high) // 2
-        packed = pack_photo(photo, codec, options, points[middle], device, seed, report)
+    shares = _shares(photo, codec, options, points, device, seed, report)
+    room = max_bytes - photo.exif_bytes - carrier.carried_bytes(1 + len(photo.facts))  # for the stream, in one segment
+    best, low, high = None, -1, len(points)
+    while high - low > 1:
+        number = (low + high) // 2
+        if shares is not None:
+            number = min(max(bisect_right(shares, room) - 1, low + 1), high - 1)
+            if best is not None and shares[low + 1] > _FAR_ABOVE * room:
+                break
+        packed = pack_photo(photo, codec, options, points[number], device, seed, report)
         if packed.added_bytes <= max_bytes:
-            best, low = packed, middle + 1
+            best, low = packed, number
         else:
-            high, smallest = middle, packed.added_bytes
+            high, smallest = number, packed.added_bytes
+        if shares is not None:
+            shares = [share * packed.stream_bytes / shares[number] for share in shares]
     if best is None:
         raise UsageError(f"method {codec.name}: {points[0].name} takes {smallest} bytes, more than {max_bytes}")
     return best
+
+
+def _shares(
+    photo: Photo, codec: type[Codec], options: Any, points: list[RatePoint], device: str, seed: int, report: Report
+) -> list[float] | None:
+    """About how many bytes the stream takes at each rate point, never falling; None for a small image."""
+    refuse_own_rendition(codec, options)
+    _, height, width = photo.sample.srgb.shape
+    pixels = height * width
+    if len(points) == 1 or min(height, width) < _BLOCK or pixels < _FEW_BLOCKS * _BLOCK**2 * len(points):
+        return None
+    raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
+    sample, factor = Sample(photo.sample.info, raw, srgb), pixels / srgb[0].numel()
+    report.step("encoding parts to estimate the bytes")
+    found = []
+    for number, point in enumerate(points):
+        report.advance(number, len(points))
+        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed)[0]))
+    return list(accumulate(found, max))
+
+
+def _blocks(image: torch.Tensor) -> torch.Tensor:
+    """Square blocks along the diagonals of an image (C, H, W), one below the other."""
+    height, width = image.shape[1:]
+    side, half = _BLOCK, _FEW_BLOCKS // 2
+    lefts = [number * (width - side) // (half - 1) for number in range(half)]
+    tops = [number * (height - side) // (half - 1) for number in range(half)]
+    places = [*zip(tops, lefts, strict=True), *zip(tops, reversed(lefts), strict=True)]
+    return torch.cat([image[:, top : top + side, left : left + side] for top, left in places], 1)
 
 
 def read_contents(jpeg: bytes) -> Contents:
@@ -242,7 +284,8 @@ def unpack_photo(
         if not force and "sRGB" in str(error):
             raise StreamError(f"{error}; --force decodes it all the same") from None
         raise
-    return raw.cpu().clamp(0, 1), changed
+    with torch.inference_mode():
+        return raw.cpu().contiguous().clamp_(0, 1), changed
 
 
 def check_unpacked_output(path: Path, cfa: bool) -> None:

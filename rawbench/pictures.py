@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,11 +12,12 @@ import torch
 from rawbench.camera.read import CameraFile, read_camera_file
 from rawbench.camera.renditions import apply_rendition, develop, parse_rendition
 from rawbench.errors import SampleError, UsageError
-from rawbench.files import write_atomically
+from rawbench.files import write_parts
 from rawbench.types import Sample, SampleInfo
 
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 OUTPUT_SUFFIXES = (".npy", ".tif", ".tiff")
+_STRIP_ROWS = 64
 
 
 def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
@@ -90,15 +92,19 @@ def write_raw(path: Path, raw: torch.Tensor) -> None:
         RawbenchError: the file cannot be written.
     """
     check_output(path)
+    pixels = raw.cpu().contiguous().numpy()
     buffer = io.BytesIO()
     if path.suffix.lower() == ".npy":
-        np.save(buffer, raw.cpu().numpy(), allow_pickle=False)
-    else:
-        import tifffile
+        np.lib.format.write_array_header_1_0(buffer, np.lib.format.header_data_from_array_1_0(pixels))
+        write_parts(path, (buffer.getbuffer(), pixels))
+        return
+    import tifffile
 
-        pixels = (raw.clamp(0, 1) * 65535).round().to(torch.int32).permute(1, 2, 0).cpu().numpy()
-        tifffile.imwrite(buffer, pixels.astype(np.uint16), photometric="rgb", compression="zlib")
-    write_atomically(path, buffer.getvalue())
+    values = np.empty((*pixels.shape[1:], pixels.shape[0]), np.uint16)
+    for rows in _strips(pixels.shape[1]):
+        values[rows] = np.rint(pixels[:, rows].clip(0, 1) * np.float32(65535)).transpose(1, 2, 0)
+    tifffile.imwrite(buffer, values, photometric="rgb", compression="zlib")
+    write_parts(path, (buffer.getbuffer(),))
 
 
 def check_output(path: Path) -> None:
@@ -124,13 +130,20 @@ def check_folder(path: Path) -> None:
 
 def raw_tensor(raw16: np.ndarray) -> torch.Tensor:
     """uint16 (H, W, 3) -> float32 (3, H, W) in [0, 1]."""
-    scaled = raw16.astype(np.float32) / np.float32(65535)
-    return torch.from_numpy(np.ascontiguousarray(scaled.transpose(2, 0, 1)))
+    raw = np.empty((raw16.shape[2], *raw16.shape[:2]), np.float32)
+    for rows in _strips(raw16.shape[0]):
+        np.divide(raw16[rows].transpose(2, 0, 1), np.float32(65535), out=raw[:, rows], dtype=np.float32)
+    return torch.from_numpy(raw)
 
 
 def srgb_tensor(srgb8: np.ndarray) -> torch.Tensor:
     """uint8 (H, W, 3) -> uint8 (3, H, W)."""
     return torch.from_numpy(np.ascontiguousarray(srgb8.transpose(2, 0, 1)))
+
+
+def _strips(height: int) -> Iterator[slice]:
+    """Slices of rows, so that no copy of a whole photograph is made on the way."""
+    return (slice(top, top + _STRIP_ROWS) for top in range(0, height, _STRIP_ROWS))
 
 
 def _size(pixels: np.ndarray) -> str:

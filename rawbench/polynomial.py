@@ -23,6 +23,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rawbench.codec import Advance, unwatched
+
 CHUNK_PIXELS = 1 << 17
 CURVES = ("bt709-floor", "bt709-round", "srgb-round", "linear-round")
 MAX_DEGREE = 5
@@ -193,6 +195,18 @@ class Polynomial:
             out[:, part] = self.predict(codes[:, part].T).T
         return out.clamp_(0.0, 1.0).reshape(srgb.shape)
 
+    def raw(self, srgb: Tensor, advance: Advance = unwatched) -> Tensor:
+        """The same, rounded to float32, without ever holding the whole image in float64.
+
+        ``advance`` is told how many of the pixels are done.
+        """
+        codes = srgb.reshape(3, -1)
+        out = torch.empty(codes.shape, dtype=torch.float32, device=srgb.device)
+        for part in chunks(codes.shape[1]):
+            advance(part.start, codes.shape[1])
+            out[:, part] = self.predict(codes[:, part].T).T.clamp_(0.0, 1.0)
+        return out.reshape(srgb.shape)
+
     def predict(self, codes: Tensor) -> Tensor:
         """Predict raw, float64 (N, 3), not clipped, from codes, uint8 (N, 3)."""
         out = evaluate(codes, self.coefficients, self.degree, self.curve)
@@ -307,7 +321,14 @@ def identity_prior(degree: int) -> np.ndarray:
     return prior
 
 
-def main_equations(srgb: Tensor, raw: Tensor, degree: int, curve: str, threshold: int = 255) -> NormalEquations:
+def main_equations(
+    srgb: Tensor,
+    raw: Tensor,
+    degree: int,
+    curve: str,
+    threshold: int = 255,
+    advance: Advance = unwatched,
+) -> NormalEquations:
     """Normal equations of raw on the polynomial terms of the sRGB.
 
     Pixels with a clipped channel are left to the corrections, unless nearly all are clipped (fewer than one in a
@@ -318,6 +339,7 @@ def main_equations(srgb: Tensor, raw: Tensor, degree: int, curve: str, threshold
         degree: total degree, 0..5.
         curve: one of ``CURVES``.
         threshold: codes from here on count as clipped.
+        advance: is told how many of the pixels are done.
     """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     count = codes.shape[1]
@@ -325,6 +347,7 @@ def main_equations(srgb: Tensor, raw: Tensor, degree: int, curve: str, threshold
     everything = whole < max(64, count // 100)
     equations = NormalEquations(len(exponents(degree)), 3)
     for part in chunks(count):
+        advance(part.start, count)
         here = codes[:, part].T
         values = target[:, part].T.double()
         weight = torch.where((here == 0).any(1), _LOW_WEIGHT, 1.0).double()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import gc
 import hashlib
+import math
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -291,9 +292,9 @@ def check_sample(sample: Sample) -> None:
         raise SampleError(f"{where}: raw is {raw.dtype} {tuple(raw.shape)}, not float32 (3, H, W)")
     if srgb.dtype != torch.uint8 or srgb.shape != raw.shape:
         raise SampleError(f"{where}: sRGB is {srgb.dtype} {tuple(srgb.shape)}, raw is {tuple(raw.shape)}: not a pair")
-    if not torch.isfinite(raw).all():
+    low, high = (value.item() for value in torch.aminmax(raw))  # NaN where there is one
+    if not math.isfinite(low + high):
         raise SampleError(f"{where}: raw holds NaN or infinite values")
-    low, high = raw.min().item(), raw.max().item()
     if low < 0 or high > 1:
         raise SampleError(f"{where}: raw spans {low:.4g} to {high:.4g}, outside [0, 1]")
 

@@ -62,7 +62,13 @@ def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
             yield Tile((top, left, bottom, right), outer)
 
 
-def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, halo: int) -> Tensor:
+def in_tiles(
+    function: Callable[[Tensor], Tensor],
+    image: Tensor,
+    side: int,
+    halo: int,
+    advance: Callable[[int, int], None] | None = None,
+) -> Tensor:
     """Apply a function of limited reach tile by tile.
 
     Args:
@@ -70,6 +76,7 @@ def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, hal
         image: (..., C, H, W).
         side: of a tile, in pixels.
         halo: at least the pixels that an output looks around itself.
+        advance: is told how many of the rows are done.
 
     Returns:
         (..., D, H, W): what ``function(image)`` returns, but for rounding.
@@ -77,6 +84,8 @@ def in_tiles(function: Callable[[Tensor], Tensor], image: Tensor, side: int, hal
     height, width = image.shape[-2:]
     result: Tensor | None = None
     for tile in tiles(height, width, side, halo):
+        if advance is not None:
+            advance(tile.inner[0], height)
         part = function(image[tile.window()])
         if result is None:
             result = part.new_empty(*part.shape[:-2], height, width)

@@ -119,7 +119,7 @@ class InvISP(rawbench.Codec):
             return linear(self._tiled(self.network.inverse, srgb.float() / 255))
 
     def _tiled(self, function: Any, image: Tensor) -> Tensor:
-        return in_tiles(function, image[None], self.options.tile, self.network.config.reach)[0]
+        return in_tiles(function, image[None], self.options.tile, self.network.config.reach, self.context.advance)[0]
 
 
 def weights_of(options: Any, device: torch.device | str) -> Weights:

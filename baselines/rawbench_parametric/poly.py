@@ -44,7 +44,7 @@ class Poly(rawbench.Codec):
         """Fit and code the polynomial."""
         degree = self.rate_point.index
         with self.context.stage("analysis"):
-            fitted = fit_polynomial(srgb, raw, degree, per_bit(PRICES[degree], srgb))
+            fitted = fit_polynomial(srgb, raw, degree, per_bit(PRICES[degree], srgb), advance=self.context.advance)
         with self.context.stage("entropy"):
             return fitted.to_bytes()
 
@@ -55,7 +55,7 @@ class Poly(rawbench.Codec):
         if rest:
             raise rawbench.StreamError(f"{len(rest)} bytes follow the polynomial")
         with self.context.stage("synthesis"):
-            return fitted.polynomial()(srgb).float()
+            return fitted.polynomial().raw(srgb, self.context.advance)
 
 
 def per_bit(price: float, srgb: Tensor) -> float:

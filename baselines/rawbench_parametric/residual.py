@@ -17,10 +17,9 @@ from rawbench.fitting import fit_polynomial
 from rawbench.polynomial import Polynomial
 from rawbench_parametric import jpeg2000
 from rawbench_parametric.poly import per_bit
-from rawbench_parametric.rate_search import MIDDLE, PEAK, best_quality, sound
+from rawbench_parametric.rate_search import MIDDLE, PEAK, best_quality
 
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
-_SEARCH_PIXELS = 1 << 19  # the rate is searched on bands of the image when it is larger
 _BAND_PIXELS = 1 << 19  # of an image that are worked on at a time
 
 
@@ -78,7 +77,8 @@ class Residual(rawbench.Codec):
         """Code the polynomial and the residual."""
         point = _POINTS[self.rate_point.index]
         with self.context.stage("analysis"):
-            fitted = fit_polynomial(srgb, raw, point.degree, per_bit(point.price, srgb))
+            price = per_bit(point.price, srgb)
+            fitted = fit_polynomial(srgb, raw, point.degree, price, advance=self.context.part(0.0, 0.2))
         with self.context.stage("entropy"):
             head = fitted.to_bytes()
         if point.bpp == 0:
@@ -86,15 +86,21 @@ class Residual(rawbench.Codec):
         error = self._error(fitted.polynomial(), raw, srgb)
         with self.context.stage("entropy"):
             if point.bpp is None:
-                return head + jpeg2000.encode(wrap(error), None)
-            room = point.bpp * error.shape[0] * error.shape[1] / 8 - len(head) - _HEADER_BYTES
-            return head + encode_lossy(error, room)
+                planes = wrap(error)
+                del error  # a photograph's worth of memory, which the codestream needs
+                return head + jpeg2000.encode(planes, None)
+            start, planes = rotated(error)
+            del error
+            room = point.bpp * srgb[0].numel() / 8 - len(head) - _HEADER_BYTES - len(start)
+            found = best_quality(planes, room, self.context.part(0.4, 1.0)) if room >= 1 else None
+            return head + start + found[1] if found else head
 
     def _error(self, polynomial: Polynomial, raw: Tensor, srgb: Tensor) -> np.ndarray:
         """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
         error = np.empty((*srgb.shape[1:], 3), np.int32)
+        advance = self.context.part(0.2, 0.4)
         for rows in bands(*srgb.shape[1:]):
-            self.context.advance(rows.start, 2 * len(error))  # the codestream is the other half
+            advance(rows.start, len(error))
             with self.context.stage("synthesis"):
                 part = raw16(raw[:, rows]) - predict16(polynomial, srgb[:, rows])
             with self.context.stage("transfer"):
@@ -113,7 +119,7 @@ class Residual(rawbench.Codec):
         polynomial = fitted.polynomial()
         if coded is None:
             with self.context.stage("synthesis"):
-                return polynomial(srgb).float()
+                return polynomial.raw(srgb, self.context.advance)
         out = torch.empty(srgb.shape, device=srgb.device)
         for rows in bands(height, width):
             self.context.advance(rows.start, height)
@@ -153,8 +159,8 @@ def unwrap(planes: np.ndarray) -> np.ndarray:
     return planes.astype(np.int64) - MIDDLE
 
 
-def encode_lossy(error: np.ndarray, room: float) -> bytes:
-    """Code a residual, int (H, W, 3), in at most ``room`` bytes or so; nothing when there is no room for anything."""
+def rotated(error: np.ndarray) -> tuple[bytes, np.ndarray]:
+    """A residual, int (H, W, 3), on its principal axes: the bytes that say how, and uint16 planes (H, W, 3)."""
     rotation = principal_rotation(error)
     matrix = rotation_matrix(rotation)
     rows = list(bands(*error.shape[:2]))
@@ -164,15 +170,15 @@ def encode_lossy(error: np.ndarray, room: float) -> bytes:
     planes = np.empty(error.shape, np.uint16)
     for band in rows:
         planes[band] = np.rint(error[band] @ matrix / 2**shift) + MIDDLE
-    body = encode_at_rate(planes, room - 1 - len(rotation))
-    return bytes([shift]) + rotation + body if body else b""
+    return bytes([shift]) + rotation, planes
 
 
 def read_residual(body: bytes, height: int, width: int, exact: bool) -> Callable[[slice], np.ndarray]:
     """Decode a residual.
 
     Args:
-        body: of ``exact``, the codestream of what ``wrap`` returned; else what ``encode_lossy`` wrote, not empty.
+        body: of ``exact``, the codestream of what ``wrap`` returned; else what ``rotated`` says and the codestream of
+            its planes.
         height: rows.
         width: columns.
         exact: whether the point is lossless.
@@ -233,26 +239,3 @@ def rotation_matrix(rotation: bytes) -> np.ndarray:
             [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
         ]
     )
-
-
-def encode_at_rate(planes: np.ndarray, room: float) -> bytes:
-    """The best codestream of planes, uint16 (H, W, 3), that fits into ``room`` bytes; empty when none does.
-
-    OpenJPEG is asked for a PSNR; the PSNR that meets the rate is searched for, on bands of large images.
-    """
-    height, width = planes.shape[:2]
-    if room < 1:
-        return b""
-    trial = planes
-    if height * width > _SEARCH_PIXELS:
-        stride = height * width // _SEARCH_PIXELS + 1
-        trial = np.concatenate([planes[top : top + 64] for top in range(0, height, 64 * stride)])
-    found = best_quality(trial, room * trial.shape[0] / height)
-    if found is None or trial is planes:
-        return b"" if found is None else found[1]
-    for back in range(4):
-        quality = found[0] - 0.1 * back
-        body = jpeg2000.encode(planes, quality)
-        if sound(planes, body, quality):
-            return body
-    return b""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -123,7 +123,7 @@ class Cam(rawbench.Codec):
         with self.context.stage("synthesis"), torch.inference_mode(False):
             base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
             values = samples - base[:, mask]
-            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations)
+            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations, self.context.advance)
             out[:, mask] = samples
             return out.clamp(0.0, 1.0).float()
 
@@ -164,7 +164,8 @@ class Cam(rawbench.Codec):
             return networks.association(part[:, :3], part[:, 3:], [self.cell])
 
         with torch.no_grad():
-            association = torch.round(in_tiles(associated, both, _SIDE, networks.sampler.reach)[0] * _GRID)
+            found = in_tiles(associated, both, _SIDE, networks.sampler.reach, self.context.advance)[0]
+            association = torch.round(found * _GRID)
         association[:, height:], association[:, :, width:] = -1.0, -1.0
         rows, columns = (-(-size // self.cell) * self.cell for size in (height, width))
         positions = chosen_positions(association[:, :rows, :columns], self.cell)
@@ -172,7 +173,14 @@ class Cam(rawbench.Codec):
         return mask.reshape(rows, columns)[:height, :width].contiguous()
 
 
-def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, iterations: int) -> Tensor:
+def rebuilt(
+    networks: CamNetworks,
+    srgb: Tensor,
+    mask: Tensor,
+    values: Tensor,
+    iterations: int,
+    advance: Callable[[int, int], None],
+) -> Tensor:
     """What the reconstructor, tuned on the samples, makes of them: raw, or its rest, float64 (3, H, W).
 
     Args:
@@ -181,6 +189,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
         mask: bool (H, W), where samples are.
         values: float64 (3, N), raw or its rest at the samples.
         iterations: of fine-tuning.
+        advance: is told how many of the rows are done.
     """
     network, config = networks.reconstructor, networks.config
     height, width = mask.shape
@@ -197,7 +206,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
         return reconstruct(network, config, part[:, :3], part[:, 3:6], part[:, 6:])
 
     with torch.no_grad():
-        out = in_tiles(reconstructed, image, _SIDE, network.reach)[0]
+        out = in_tiles(reconstructed, image, _SIDE, network.reach, advance)[0]
     return (out[:, :height, :width] / gain).double()
 
 

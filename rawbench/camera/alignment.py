@@ -66,6 +66,16 @@ def find_turn(raw16: np.ndarray, srgb: np.ndarray) -> int:
     return max(found, key=lambda degrees: found[degrees])
 
 
+def describe_misfit(raw16: np.ndarray, srgb: np.ndarray) -> str:
+    """What is wrong with an sRGB image of its raw's size: turned, or of another picture; empty when nothing is."""
+    found, turn = correlation(raw16, srgb), find_turn(raw16, srgb)
+    if turn and correlation(raw16, np.rot90(srgb, turn // 90)) > found + CLEARLY_BETTER:
+        return f"turned by {360 - turn} degrees to the left against its raw"
+    if found < LEAST_CORRELATION:
+        return f"misaligned: raw and sRGB do not show the same picture (correlation {found:.2f})"
+    return ""
+
+
 def _thin(pixels: np.ndarray) -> np.ndarray:
     """(h, w, 3) in [0, 1], of every n-th pixel: enough for 48x48 cells of a few pixels each."""
     step = max(1, min(pixels.shape[:2]) // (8 * _CELLS))

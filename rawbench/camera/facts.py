@@ -107,7 +107,8 @@ def facts_from_bytes(data: bytes) -> CameraFacts:
 def read_facts(path: Path) -> CameraFacts:
     """The facts of a camera file that ``read_camera_file`` has read.
 
-    The white level is the one that LibRaw scales by: the brightest value, where it is near the nominal level.
+    The white level is the one that LibRaw scales by: the brightest value, each counted from the black level of its
+    filter, where it is near the nominal level.
 
     Raises:
         SampleError: the file is missing or unreadable.
@@ -117,10 +118,16 @@ def read_facts(path: Path) -> CameraFacts:
             values = raw.raw_image_visible
             sizes = raw.sizes
             black = tuple(int(level) for level in raw.black_level_per_channel)
-            nominal, brightest = int(raw.white_level), int(values.max())
+            nominal = int(raw.white_level)
+            indices = np.asarray(raw.raw_pattern)
+            brightest = min(black) + max(
+                int(values[row::2, column::2].max()) - black[indices[row, column]]
+                for row in (0, 1)
+                for column in (0, 1)
+            )
             gains = np.array(raw.camera_whitebalance[:3], dtype=np.float64)
             names = raw.color_desc.decode("ascii")
-            pattern = np.array([[names[i] for i in row] for row in np.asarray(raw.raw_pattern)])
+            pattern = np.array([[names[i] for i in row] for row in indices])
             cfa = turned_cfa(pattern, (sizes.height, sizes.width), sizes.flip)
             libraw_matrix = np.array(raw.rgb_xyz_matrix[:3], dtype=np.float64)
     except rawpy.LibRawError as error:

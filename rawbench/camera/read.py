@@ -34,6 +34,7 @@ class CameraFileInfo:
         white_balance: gains of red, green and blue as shot, green = 1.
         xyz_to_camera: XYZ (D65) to camera RGB after white balance, row by row: the matrix by which LibRaw
             renders, be it the file's own or LibRaw's; noughts where it knows none.
+        turned: degrees to the left by which the file asks to be turned, and the renditions are.
     """
 
     camera: str
@@ -47,6 +48,7 @@ class CameraFileInfo:
     white: int
     white_balance: tuple[float, float, float]
     xyz_to_camera: tuple[float, ...]
+    turned: int = 0
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,7 @@ def _info(path: Path, raw: rawpy.RawPy, digest: str) -> CameraFileInfo:
         white=int(raw.white_level),
         white_balance=(red, green, blue),
         xyz_to_camera=_matrix(raw),
+        turned={3: 180, 5: 90, 6: 270}.get(raw.sizes.flip, 0),
     )
 
 

@@ -78,6 +78,7 @@ def frames(
 Examples:
   rawbench datasets prepare nus --from /data/NUS
   rawbench datasets prepare fivek --from /data/fivek_dataset --root manifests/fivek
+  rawbench datasets prepare folder --from /photos
 """
 )
 @click.argument("name", metavar="NAME")
@@ -88,19 +89,45 @@ def prepare(name: str, source: Path, root: Path | None) -> None:
     """Check and index your own copy of a dataset, once; its files stay where they are."""
     from collections import Counter
 
-    from rawbench.datasets.manifest import NAME
-    from rawbench.datasets.prepared import default_root
+    from rawbench.datasets.manifest import NAME, read_manifest
 
-    dataset = _opened(name, root)
-    where = root or default_root(dataset.name)
+    dataset = _opened(name, root, source)
+    where = _manifest_root(dataset, root)
     dataset.prepare(source, where)
-    listed = dataset.manifest
+    listed = read_manifest(where, dataset.name)
     for left in listed.left_out:
         click.echo(f"{left.path}: not used: {left.reason}", err=True)
     counts = Counter((entry.camera, entry.split) for entry in listed.entries)
     for (camera, split), count in sorted(counts.items()):
         click.echo(f"{camera}, {split}: {count}")
     click.echo(f"{where / NAME}: {len(listed.entries)} images")
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets extract nus --out frames/
+  rawbench datasets extract nus:camera=sony --out frames/
+"""
+)
+@click.argument("name", metavar="NAME[:OPTION=VALUE]...")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the manifest is, as for prepare.")
+@click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR", help="New, or empty.")
+def extract(name: str, root: Path | None, out: Path) -> None:
+    """Write a prepared dataset's training and validation images as frames for 'rawbench train', no test image ever."""
+    from rawbench.cli.progress import make_steps
+    from rawbench.datasets.prepared import PreparedDataset
+    from rawbench.datasets.training_frames import write_training_frames
+    from rawbench.errors import UsageError
+
+    dataset = _opened(name, root)
+    if not isinstance(dataset, PreparedDataset):
+        raise UsageError(f"dataset {dataset.name}: has no training split; nus, fivek and rawir do")
+    with make_steps() as steps:
+        steps.step(f"extracting {dataset.name}")
+        counts = write_training_frames(dataset, out, steps.advance)
+    told = ", ".join(f"{count} {what}" for what, count in counts.items())
+    click.echo(f"{out / 'manifest.csv'}: {told}")
 
 
 @datasets.command(
@@ -115,10 +142,8 @@ Examples:
 @click.pass_context
 def verify(context: click.Context, name: str, root: Path | None) -> None:
     """Find files that are missing, changed, unreadable, mis-sized, turned or misaligned: a line each, exit code 4."""
-    from rawbench.datasets.prepared import default_root
-
     dataset = _opened(name, root)
-    problems = dataset.verify(root or getattr(dataset, "root", default_root(dataset.name)))
+    problems = dataset.verify(_manifest_root(dataset, root))
     for problem in problems:
         click.echo(f"{problem.where}: {problem.what}")
     if problems:
@@ -126,13 +151,21 @@ def verify(context: click.Context, name: str, root: Path | None) -> None:
     click.echo(f"dataset {dataset.name}: all is well")
 
 
-def _opened(text: str, root: Path | None) -> Any:
-    """The dataset of a spec, with the option ``root`` where it has one."""
+def _manifest_root(dataset: Any, root: Path | None) -> Path:
+    from rawbench.datasets.prepared import default_root
+
+    return root or getattr(dataset, "root", None) or default_root(dataset.name)
+
+
+def _opened(text: str, root: Path | None, source: Path | None = None) -> Any:
+    """The dataset of a spec, with the option ``root``: its manifest's, or where it must have one, its images'."""
     from rawbench.cli.catalogue import catalogue_of
     from rawbench.options import build_options, parse_spec
 
     name, given = parse_spec(text)
     dataset = catalogue_of().datasets.load(name)
-    if root is not None and "root" in dataset.Options.model_fields:
-        given = {"root": str(root), **given}
+    option = dataset.Options.model_fields.get("root")
+    value = source if option is not None and option.is_required() else root
+    if option is not None and value is not None:
+        given = {"root": str(value), **given}
     return dataset(build_options(dataset.Options, given, f"dataset {name}"))

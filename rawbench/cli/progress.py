@@ -98,7 +98,7 @@ class LineSteps:
         now = time.monotonic()
         if now >= self._next:
             self._next = now + self.every_seconds
-            click.echo(f"{self._text}: {done}/{total}", err=True)
+            click.echo(f"{self._text}: {done / total:.0%}", err=True)
 
 
 class BarSteps:

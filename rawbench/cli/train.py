@@ -15,7 +15,7 @@ from rawbench.cli.catalogue import catalogue_of
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: trained/METHOD]")
 @click.option("--resume", is_flag=True, help="Go on with the run in DIR.")
 def train(method: str, config: Path, out: Path | None, resume: bool) -> None:
-    """Train a learned method on simulated frames; see 'rawbench datasets frames'.
+    """Train a learned method on frames; see 'rawbench datasets frames' and 'rawbench datasets extract'.
 
     Writes checkpoints, a log and the finished weights into DIR. Ctrl-C writes a checkpoint and ends.
     """

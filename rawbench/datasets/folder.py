@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rawbench.datasets.camera_files import CameraFilesDataset
 from rawbench.errors import SampleError
-from rawbench.types import Sample, SampleInfo
+from rawbench.types import Problem, Sample, SampleInfo
+
+if TYPE_CHECKING:
+    from rawbench.datasets.indexed_folder import IndexedFolder
 
 # Camera files by suffix; anything else in the folder (JPEGs, sidecars) is passed over.
 # fmt: off
@@ -73,17 +77,63 @@ class FolderDataset(CameraFilesDataset):
                                      digest.hexdigest(), facts=facts)  # fmt: skip
         return Sample(self._infos[id], raw_tensor(raw16), srgb_tensor(srgb))
 
+    def prepare(self, source: Path, root: Path) -> None:
+        """Write a manifest of the files, for ``verify``; a run needs none."""
+        self._indexed(root).prepare(source, root)
+
+    def verify(self, root: Path) -> list[Problem]:
+        """Files that are not what the manifest below ``root`` says; without one, those that cannot be used."""
+        from rawbench.datasets.manifest import NAME
+
+        if (root / NAME).is_file():
+            return self._indexed(root).verify(root)
+        problems = super().verify(root)
+        named = {problem.where for problem in problems}
+        pairs = (id for id in self.ids() if id not in named and self._path(id).suffix.lower() not in CAMERA_SUFFIXES)
+        return problems + [Problem(id, what) for id in pairs if (what := self._misfit(id))]
+
+    @property
+    def root(self) -> Path:
+        """Where the manifest is, if there is one."""
+        from rawbench.datasets.indexed_folder import manifest_root
+
+        return manifest_root(self.options.root)
+
+    def _indexed(self, root: Path) -> IndexedFolder:
+        from rawbench.datasets.indexed_folder import IndexedFolder
+
+        return IndexedFolder(IndexedFolder.Options(root=root))
+
+    def _misfit(self, id: str) -> str:
+        from rawbench.camera.alignment import describe_misfit, fit_raw
+        from rawbench.datasets.images import read_raw16, read_srgb8
+
+        path = self._path(id)
+        other = srgb_of_pair(path)
+        assert other is not None  # else it could not be loaded
+        srgb8 = read_srgb8(other)
+        what = describe_misfit(fit_raw(read_raw16(path), (srgb8.shape[0], srgb8.shape[1])), srgb8)
+        return f"{other}: {what}" if what else ""
+
     def _find_files(self) -> dict[str, Path]:
-        root = self.options.root
-        if not root.is_dir():
-            raise SampleError(f"dataset folder: {root} is no folder")
-        found = sorted(path for path in root.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES or is_raw_image(path))
-        files = {path.relative_to(root).as_posix(): path for path in found if path.is_file()}
-        if not files:
-            raise SampleError(
-                f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...), and no pairs in raw/ and sRGB/"
-            )
-        return files
+        return folder_files(self.options.root)
+
+
+def folder_files(root: Path) -> dict[str, Path]:
+    """The camera files, and the raws of pairs, in a folder and below it, by their path below it, sorted.
+
+    Raises:
+        SampleError: no such folder, or it holds none.
+    """
+    if not root.is_dir():
+        raise SampleError(f"dataset folder: {root} is no folder")
+    found = sorted(path for path in root.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES or is_raw_image(path))
+    files = {path.relative_to(root).as_posix(): path for path in found if path.is_file()}
+    if not files:
+        raise SampleError(
+            f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...), and no pairs in raw/ and sRGB/"
+        )
+    return files
 
 
 def is_raw_image(path: Path) -> bool:

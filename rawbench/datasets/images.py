@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +83,7 @@ def _read_planes(path: Path, white: int) -> np.ndarray:
             top = float(found["max_val"]) if "max_val" in found else float(white)
     except FileNotFoundError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
-    except (OSError, ValueError, KeyError, EOFError) as error:
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         raise SampleError(f"{path}: no planes of a raw ({error})") from None
     if planes.ndim != 3 or planes.shape[2] != 4:
         raise SampleError(f"{path}: an array of {planes.shape}; (H/2, W/2, 4) is needed")

@@ -46,6 +46,7 @@ class Entry(BaseModel):
         black: black levels, likewise.
         white: white level.
         orientation: degrees to the left by which the sRGB is turned to fit the raw.
+        turned: degrees to the left by which a camera file asks to be turned, and is.
         simulated: whether a simulated camera made it.
         iso: sensitivity, where it is known.
         xyz_to_camera: colour matrix, where it is known.
@@ -64,6 +65,7 @@ class Entry(BaseModel):
     black: tuple[int, ...] = ()
     white: int = 65535
     orientation: int = 0
+    turned: int = 0
     simulated: bool = False
     iso: int | None = None
     xyz_to_camera: tuple[float, ...] = ()

@@ -64,6 +64,11 @@ class NusDataset(PreparedDataset):
             yield Found(path.relative_to(source).as_posix(), split_of_fold(folds[int(number[1]) % len(folds)]), path,
                         _beside(path))  # fmt: skip
 
+    def scene_of(self, id: str) -> str:
+        """The number in the file's name: the cameras photographed the same scenes."""
+        number = _NUMBER.search(Path(id).stem)
+        return f"scene {int(number[1])}" if number else id
+
 
 def split_of_fold(fold: str) -> str:
     """The split that a fold is in."""

@@ -110,8 +110,10 @@ class PreparedDataset(Dataset):
         listed = manifest.read_manifest(root, self.name)
         source = manifest.source_folder(listed, root)
         problems = [Problem(left.path, f"not used: {left.reason}") for left in listed.left_out]
+        files = [file for entry in listed.entries for file in (entry.raw, entry.srgb) if file]
+        known = {file.sha256: file.path for file in files}
         for entry in listed.entries:
-            problems += self._verify_entry(source, entry)
+            problems += self._verify_entry(source, entry, known)
         return problems
 
     def ids(self, split: str = "test") -> list[str]:
@@ -120,6 +122,10 @@ class PreparedDataset(Dataset):
             raise UsageError(f"dataset {self.name}: no split {split!r}; there are {', '.join(SPLITS)}")
         wanted = self.options.camera.lower()
         return [e.id for e in self.manifest.entries if e.split == split and wanted in e.camera.lower()]
+
+    def scene_of(self, id: str) -> str:
+        """What the image shows: images of one scene are not to be in training and test. Here, each shows its own."""
+        return id
 
     def info(self, id: str) -> SampleInfo:
         """What the manifest says of an image; how large a JPEG is, or what a given image shows, needs its pixels."""
@@ -212,7 +218,7 @@ class PreparedDataset(Dataset):
             info = read_camera_info(found.raw)
             facts = {"camera": found.camera or info.camera, "height": info.height, "width": info.width,
                      "cfa": info.cfa, "black": info.black, "white": info.white, "simulated": info.simulated,
-                     "iso": info.iso, "xyz_to_camera": info.xyz_to_camera}  # fmt: skip
+                     "iso": info.iso, "xyz_to_camera": info.xyz_to_camera, "turned": info.turned}  # fmt: skip
         else:
             facts |= self._measure_pair(found)
         return Entry(id=found.id, split=found.split, raw=files[0], srgb=files[1], **facts)
@@ -251,9 +257,13 @@ class PreparedDataset(Dataset):
                 raise SampleError(f"{source / file.path}: {problem}; see 'rawbench datasets verify {self.name}'")
         self._checked.add(entry.id)
 
-    def _verify_entry(self, source: Path, entry: Entry) -> list[Problem]:
+    def _verify_entry(self, source: Path, entry: Entry, known: dict[str, str]) -> list[Problem]:
+        """The problems of an image; ``known`` names every file of the dataset by its digest."""
         files = [entry.raw, *([entry.srgb] if entry.srgb else [])]
         said = {file.path: manifest.check_file(source, file) for file in files}
+        for path, problem in said.items():
+            if problem.startswith("changed") and (other := known.get(manifest.digest_file(source / path))):
+                said[path] = f"{problem} (that of {other})"
         if "missing" not in said.values():
             what = self._verify_content(source, entry)
             # The file that changed is to blame; of an unchanged pair, the sRGB.
@@ -264,25 +274,20 @@ class PreparedDataset(Dataset):
 
     def _verify_content(self, source: Path, entry: Entry) -> str:
         """What is wrong with the pixels of an image; empty when nothing is."""
-        import numpy as np
-
-        from rawbench.camera.alignment import CLEARLY_BETTER, LEAST_CORRELATION, correlation, find_turn
+        from rawbench.camera.alignment import describe_misfit
 
         given = type(self)(self.options.model_copy(update={"rendition": "given" if entry.srgb else "png"}))
         try:
             pair = given.read(source, entry)
         except SampleError as error:
             return str(error).removeprefix(f"{source / entry.raw.path}: ")
+        if pair.camera is not None and pair.camera.info.turned != entry.turned:
+            return f"turned by {(pair.camera.info.turned - entry.turned) % 360} degrees to the left since"
         height, width = pair.srgb8.shape[:2]
         camera_size = entry.srgb is not None and pair.camera is not None
         if (height, width) != (entry.height, entry.width) and not camera_size:
             return f"{width}x{height} pixels, {entry.width}x{entry.height} were prepared"
-        found, turn = correlation(pair.raw16, pair.srgb8), find_turn(pair.raw16, pair.srgb8)
-        if turn and correlation(pair.raw16, np.rot90(pair.srgb8, turn // 90)) > found + CLEARLY_BETTER:
-            return f"turned by {360 - turn} degrees to the left against its raw"
-        if found < LEAST_CORRELATION:
-            return f"misaligned: raw and sRGB do not show the same picture (correlation {found:.2f})"
-        return ""
+        return describe_misfit(pair.raw16, pair.srgb8)
 
     def _info(self, entry: Entry, carrier_bytes: int | None, size: tuple[int, int]) -> SampleInfo:
         facts: dict[str, Any] = {"simulated": entry.simulated, "iso": entry.iso, "camera": entry.camera}

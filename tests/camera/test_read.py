@@ -3,14 +3,16 @@ from __future__ import annotations
 import hashlib
 import struct
 
+import imagecodecs
 import numpy as np
 import pytest
 import rawpy
+import tifffile
 from PIL import Image
 
 from rawbench.camera import read as module
 from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import cfa_dng_bytes, write_cfa_dng
+from rawbench.camera.dng import _tags, cfa_dng_bytes, write_cfa_dng
 from rawbench.camera.read import read_camera_file, read_camera_info
 from rawbench.camera.simulate import Shot, take_picture
 from rawbench.errors import SampleError
@@ -50,6 +52,18 @@ def test_the_digest_is_the_files(photo):
     info = read_camera_info(photo)
     assert info.digest == hashlib.sha256(photo.read_bytes()).hexdigest()
     assert info == read_camera_file(photo).info
+
+
+def test_a_compressed_file_is_read_as_the_other(tmp_path, photo, image):
+    """Lossless JPEG (ITU-T T.81, process 14), as DNG converters write it."""
+    path = tmp_path / "compressed.dng"
+    coded = imagecodecs.ljpeg_encode(image.mosaic, bitspersample=16)
+    height, width = image.mosaic.shape
+    tifffile.imwrite(path, iter([coded]), shape=(height, width), dtype="uint16", compression=7, photometric=32803,
+                     rowsperstrip=height, metadata=None, byteorder="<", extratags=_tags(image))  # fmt: skip
+    assert path.stat().st_size < photo.stat().st_size
+    plain, compressed = read_camera_file(photo), read_camera_file(path)
+    assert np.array_equal(compressed.raw16, plain.raw16) and np.array_equal(compressed.srgb8, plain.srgb8)
 
 
 @pytest.mark.parametrize(("orientation", "turned"), [(1, False), (3, False), (6, True), (8, True)])

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import warnings
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,9 +16,12 @@ from PIL import Image
 
 from rawbench.camera.cameras import find_camera
 from rawbench.camera.carrier import decode_jpeg, remove, segments
-from rawbench.camera.dng import write_cfa_dng
+from rawbench.camera.dng import _tags, write_cfa_dng
 from rawbench.camera.read import read_camera_file
+from rawbench.camera.renditions import jpeg_bytes
 from rawbench.camera.simulate import Shot, take_picture
+
+METHODS = ["poly", "residual", "learned"]
 
 
 def scene(height: int, width: int) -> np.ndarray:
@@ -56,7 +61,7 @@ def psnr(a: np.ndarray, b: np.ndarray) -> float:
     return -10 * np.log10(np.mean((a / 65535 - b / 65535) ** 2))
 
 
-@pytest.mark.parametrize("method", ["mean", "poly"])
+@pytest.mark.parametrize("method", ["mean", "poly", "residual", "learned"])
 def test_the_dng_has_the_psnr_that_run_measures(call, photo, method):
     config = ("run", "--methods", method, "--rate-points", "1", "--metrics", "psnr", "--out", "measured")
     ended = call(*config, "--dataset", f"folder:root={photo.parent}:rendition=jpeg95")
@@ -71,10 +76,13 @@ def test_the_dng_has_the_psnr_that_run_measures(call, photo, method):
     decoded = np.load(photo.with_name("x.npy")).transpose(1, 2, 0) * 65535.0
     assert psnr(reference, decoded) == pytest.approx(measured, abs=1e-4)
     assert psnr(reference, linear(photo.with_name("x.dng"))) == pytest.approx(measured, abs=0.01)
+    plain = jpeg_bytes(read_camera_file(photo).srgb8, 95)
+    assert np.array_equal(decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()), decode_jpeg(plain))
 
 
-def test_the_carrier_stays_as_it_was(call, photo, carrier):
-    ended = call("pack", photo, "--carrier", carrier, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
+@pytest.mark.parametrize("method", METHODS)
+def test_the_carrier_stays_as_it_was(call, photo, carrier, method):
+    ended = call("pack", photo, "--carrier", carrier, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
     assert ended.code == 0 and "cropped" in ended.out
     packed, plain = photo.with_name("x.rb.jpg").read_bytes(), carrier.read_bytes()
     assert remove(packed) == plain
@@ -102,6 +110,33 @@ def test_lossless_and_the_filters_again(call, photo):
         assert camera.black_level_per_channel == again.black_level_per_channel
         assert np.array_equal(camera.raw_pattern, again.raw_pattern)
         assert (np.abs(a - b) <= 1).mean() > 0.9
+
+
+@pytest.mark.parametrize("corner", [(0, 4), (1, 3)])
+@pytest.mark.parametrize("cfa", ["RGGB", "BGGR", "GRBG", "GBRG"])
+def test_an_active_area_and_a_black_level_a_filter_come_back(call, tmp_path, cfa, corner):
+    """The order of the filters counts from the active area's corner, which LibRaw moves to even rows and columns."""
+    order = "".join(np.roll(np.array(list(cfa)).reshape(2, 2), corner, (0, 1)).ravel())
+    image = take_picture(scene(49, 66), find_camera("olympus-e-pl6"), Shot(cfa=order), np.random.default_rng(2))
+    area = (50829, 4, 4, (*corner, 49, 66), True)
+    blacks = [(50713, 3, 2, (2, 2), True), (50714, 4, 4, tuple(image.black + n for n in (0, 3, 6, 9)), True)]
+    tags = [tag for tag in _tags(replace(image, cfa=cfa)) if tag[0] not in (50713, 50714)]
+    tifffile.imwrite(tmp_path / "area.dng", image.mosaic, photometric=32803, metadata=None, byteorder="<",
+                     extratags=[*tags, *blacks, area])  # fmt: skip
+    assert call("pack", "area.dng", "-o", "x.rb.jpg", "--rate-point", "lossless").code == 0
+    assert call("unpack", "x.rb.jpg", "-o", "x.dng", "--cfa").code == 0
+    assert call("unpack", "x.rb.jpg", "-o", "linear.dng").code == 0
+    with rawpy.imread(str(tmp_path / "area.dng")) as camera, rawpy.imread(str(tmp_path / "x.dng")) as again:
+        seen, rebuilt = camera.raw_image_visible.astype(int), again.raw_image_visible.astype(int)
+        assert np.array_equal(camera.raw_pattern, again.raw_pattern)
+        black = np.array(camera.black_level_per_channel)[camera.raw_colors_visible]
+        floor = min(again.black_level_per_channel)
+    assert len(np.unique(black)) == 4 and rebuilt.shape == seen.shape
+    unclipped = (seen > black) & (seen < 0.4 * image.white)
+    assert unclipped.mean() > 0.2
+    assert (np.abs(seen - black - (rebuilt - floor))[unclipped] <= 1).mean() > 0.95
+    reference = read_camera_file(tmp_path / "area.dng").raw16
+    assert psnr(reference.astype(float), linear(tmp_path / "linear.dng")) > 70
 
 
 @pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
@@ -135,6 +170,22 @@ def test_max_bytes(call, photo):
     ended = call("pack", photo, "-o", "y.jpg", "--method", "poly", "--max-bytes", "20")
     assert ended.code == 2 and "bytes, more than 20" in ended.err
     assert not photo.with_name("y.jpg").exists()
+
+
+@pytest.mark.parametrize(("method", "limit"), [("poly", 260), ("poly", 65000), ("residual", 1500), ("residual", 6000)])
+def test_blocks_of_a_large_image_lead_to_the_same_point(call, tmp_path, monkeypatch, method, limit):
+    from rawbench import pack
+
+    image = take_picture(scene(256, 384), find_camera("sony-slt-a57"), Shot(iso=800), np.random.default_rng(2))
+    write_cfa_dng(tmp_path / "photo.dng", image)
+    tried, pack_photo = [], pack.pack_photo
+    monkeypatch.setattr(pack, "pack_photo", lambda *a: tried.append(a[3].name) or pack_photo(*a))
+    command = ("pack", "photo.dng", "-o", "x.jpg", "--method", method, "--max-bytes", limit)
+    small = call(*command).out
+    before = len(tried)
+    monkeypatch.setattr(pack, "_BLOCK", 32)
+    assert call(*command).out == small
+    assert method == "poly" or len(tried) - before <= before, tried
 
 
 def test_a_saved_anew_jpeg_is_refused_unless_forced(call, photo):
@@ -188,9 +239,10 @@ def test_bad_input(call, photo, arguments, code, line):
     assert not photo.with_name("x.jpg").exists()
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool (libimage-exiftool-perl) is not installed")
-def test_exiftool_reads_both_without_a_warning(call, photo):
-    call("pack", photo, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
+def test_exiftool_reads_both_without_a_warning(call, photo, method):
+    call("pack", photo, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
     call("unpack", "x.rb.jpg", "-o", "x.dng")
     command = ["exiftool", "-a", "-G", "x.rb.jpg", "x.dng"]
     told = subprocess.run(command, cwd=photo.parent, capture_output=True, text=True, check=True)
@@ -198,10 +250,14 @@ def test_exiftool_reads_both_without_a_warning(call, photo):
     assert told.stdout.count("SLT-A57") >= 2 and "simulated" in told.stdout
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.skipif(shutil.which("djpeg") is None, reason="djpeg (libjpeg-turbo-progs) is not installed")
-def test_djpeg_sees_the_pixels_that_the_method_saw(call, photo):
-    call("pack", photo, "-o", "x.rb.jpg", "--method", "poly", "--rate-point", "0")
-    seen = subprocess.run(["djpeg", "-outfile", "x.ppm", "x.rb.jpg"], cwd=photo.parent, capture_output=True, check=True)
-    assert not seen.stderr
-    with Image.open(photo.with_name("x.ppm")) as image:
-        assert np.array_equal(np.asarray(image), decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()))
+def test_djpeg_sees_the_pixels_that_the_method_saw(call, photo, method):
+    call("pack", photo, "-o", "x.rb.jpg", "--method", method, "--rate-point", "2")
+    told = subprocess.run(["djpeg", "-outfile", "x.ppm", "x.rb.jpg"], cwd=photo.parent, capture_output=True, check=True)
+    assert not told.stderr
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with Image.open(photo.with_name("x.ppm")) as seen, Image.open(photo.with_name("x.rb.jpg")) as packed:
+            assert np.array_equal(np.asarray(seen), np.asarray(packed))
+            assert np.array_equal(np.asarray(seen), decode_jpeg(photo.with_name("x.rb.jpg").read_bytes()))

@@ -13,7 +13,7 @@ def test_lines_say_how_far_a_step_is_but_not_too_often(capsys):
     steps = LineSteps(every_seconds=0)
     steps.step("decoding it")
     steps.advance(3, 8)
-    assert capsys.readouterr().err == "decoding it: 3/8\n"
+    assert capsys.readouterr().err == "decoding it: 38%\n"
     steps = LineSteps(every_seconds=1000)
     steps.advance(3, 8)
     assert capsys.readouterr().err == ""
@@ -27,6 +27,14 @@ def test_a_bar_shows_the_last_step_alone():
         Context(advance=steps.advance).advance(2, 5)
         (task,) = bar.tasks
         assert (task.description, task.completed, task.total) == ("encoding", 2, 5)
+
+
+def test_a_part_of_the_work():
+    told = []
+    context = Context(advance=lambda done, total: told.append(done / total))
+    for done in (0, 2, 4):
+        context.part(0.5, 0.75)(done, 4)
+    assert told == [0.5, 0.625, 0.75]
 
 
 def test_nobody_has_to_watch():

@@ -48,6 +48,18 @@ def test_a_bad_file_is_named_and_the_others_work(photos):
     assert problem.where == "bad.dng" and "LibRaw" in problem.what
 
 
+def test_pairs_that_do_not_fit_are_found_without_a_manifest(nus_tree):
+    root = nus_tree / "SonyA57"
+    first, second = (root / "train" / "sRGB" / f"SonyA57_000{number}.tif" for number in (1, 2))
+    content = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(content)
+    own = dataset(root)
+    problems = own.verify(own.root)
+    assert [p.where for p in problems] == ["train/raw/SonyA57_0001.tif", "train/raw/SonyA57_0002.tif"]
+    assert all("same picture" in p.what or "turned" in p.what for p in problems)
+
+
 def test_a_file_that_goes_away_is_named(photos):
     own = dataset(photos)
     own.ids()

@@ -6,6 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, linear
 
+from rawbench.codec import unwatched
 from rawbench.tiles import in_tiles
 
 
@@ -58,7 +59,7 @@ def test_tiles_change_nothing(side):
     network = random_network(1, blocks=2, growth=4, convolutions=3).double()
     image = torch.rand(1, 3, 29, 41, dtype=torch.float64)
     whole = network.inverse(image)
-    assert torch.allclose(in_tiles(network.inverse, image, side, network.config.reach), whole, atol=1e-12)
+    assert torch.allclose(in_tiles(network.inverse, image, side, network.config.reach, unwatched), whole, atol=1e-12)
 
 
 def test_the_gamma_domain():

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from rawbench_parametric import jpeg2000, rate_search
 
+from rawbench.codec import unwatched
+
 
 def planes_of(shape, seed=0):
     """Residual-like planes: noise whose strength differs from place to place and from axis to axis."""
@@ -12,12 +14,26 @@ def planes_of(shape, seed=0):
     return np.rint(32768 + rng.normal(0, 1, (*shape, 3)) * strength).astype(np.uint16)
 
 
+@pytest.mark.parametrize("bpp", [0.2, 0.8, 4.0])
+def test_large_images_fill_the_room_in_fewer(monkeypatch, bpp):
+    """Most of the residual lies in one corner, where bands or blocks of the image could miss it."""
+    monkeypatch.setattr(rate_search, "_LARGE_PIXELS", 10_000)
+    planes, trials, encode = np.full((320, 384, 3), rate_search.MIDDLE, np.uint16), [], jpeg2000.encode
+    planes[200:, 200:] = planes_of((120, 184))
+    room = bpp * 320 * 384 / 8
+    monkeypatch.setattr(jpeg2000, "encode", lambda *a: trials.append(1) or encode(*a))
+    quality, body = rate_search.best_quality(planes, room, unwatched)
+    assert 0.9 * room < len(body) <= room
+    assert rate_search.sound(planes, body, quality)
+    assert len(trials) <= 4
+
+
 @pytest.mark.parametrize("bpp", [1.0, 2.0, 8.0])
 def test_few_trials_fill_the_room(monkeypatch, bpp):
     planes, trials, encode = planes_of((160, 192)), [], jpeg2000.encode
     room = bpp * 160 * 192 / 8
     monkeypatch.setattr(jpeg2000, "encode", lambda *a: trials.append(1) or encode(*a))
-    quality, body = rate_search.best_quality(planes, room)
+    quality, body = rate_search.best_quality(planes, room, unwatched)
     assert 0.95 * room < len(body) <= room
     assert rate_search.sound(planes, body, quality)
     assert len(trials) <= 5
@@ -36,5 +52,5 @@ def test_the_estimate_grows_with_the_quality_and_is_near():
 @pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 5)])
 def test_planes_of_zeros_and_of_any_size(shape):
     planes = np.full((*shape, 3), rate_search.MIDDLE, np.uint16)
-    found = rate_search.best_quality(planes, 200.0)
+    found = rate_search.best_quality(planes, 200.0, unwatched)
     assert found is not None and len(found[1]) <= 200

@@ -130,12 +130,3 @@ def test_the_principal_axis_comes_first():
 def test_differences_wrap(actual, predicted):
     error = np.array([[[actual - predicted]]])
     assert (predicted + residual.unwrap(residual.wrap(error)).item()) % 65536 == actual
-
-
-def test_large_images_search_on_bands(monkeypatch):
-    rng = np.random.default_rng(7)
-    planes = rng.normal(32768, 60, (300, 64, 3)).astype(np.uint16)
-    room = 4000.0
-    monkeypatch.setattr(residual, "_SEARCH_PIXELS", 64 * 64)
-    body = residual.encode_at_rate(planes, room)
-    assert 0.6 * room < len(body) < 1.4 * room
