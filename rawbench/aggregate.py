@@ -96,8 +96,13 @@ class Group:
 
     @property
     def failed(self) -> int:
-        """Failed cells of every status."""
+        """Cells without figures, of every status."""
         return sum(self.failures.values())
+
+    @property
+    def skipped(self) -> int:
+        """Those of them that the method does not claim to do."""
+        return self.failures.get("skipped", 0)
 
 
 def join_rows(
@@ -253,9 +258,7 @@ def _macro_mean(name: str, groups: list[Group], cameras: int, rule: Rule) -> Mea
     return Mean(value, len(values), sum(m.exact for m in means), sum(m.undefined for m in means))
 
 
-def curves(
-    groups: Iterable[Group], quality: str, rate: str = "bpp"
-) -> dict[tuple[str, str, str, str], list[Point]]:
+def curves(groups: Iterable[Group], quality: str, rate: str = "bpp") -> dict[tuple[str, str, str, str], list[Point]]:
     """The mean curve of each (dataset, camera, rendition, method).
 
     A rate point with a failed image is left out: its mean is over other images than its neighbours'.
@@ -268,9 +271,7 @@ def curves(
     return dict(found)
 
 
-def image_curves(
-    rows: Iterable[Row], quality: str, rate: str = "bpp"
-) -> dict[tuple[str, str, str], list[Point]]:
+def image_curves(rows: Iterable[Row], quality: str, rate: str = "bpp") -> dict[tuple[str, str, str], list[Point]]:
     """The curve of each (dataset, image, method); undefined values are NaN, which no delta uses."""
     found: dict[tuple[str, str, str], list[Point]] = defaultdict(list)
     for row in sorted(rows, key=lambda row: row.rate_order):

@@ -109,5 +109,7 @@ def _finish(plan: Any, summary: Any) -> None:
     failed = len(summary.failed) + len(summary.failed_before)
     if failed:
         click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
-    if failed or plan.problems:
+    if summary.skipped:
+        click.echo(f"{summary.skipped} cells skipped: their method does not do that", err=True)
+    if failed or summary.skipped or plan.problems:
         raise click.exceptions.Exit(CELL_FAILED)

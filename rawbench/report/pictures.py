@@ -26,6 +26,7 @@ from rawbench.plan import DatasetSpec, open_dataset
 from rawbench.plugins import Catalogue
 from rawbench.results import Results
 from rawbench.runner import decode_stream
+from rawbench.srgb import code_step
 from rawbench.store import Store
 from rawbench.types import RatePoint, Sample
 
@@ -165,16 +166,19 @@ def _image_pictures(
         erred = picture(f"{method}: error map", "", colour(errors[method] / scale, _ERROR_COLOURS, width), width)
         methods.append(MethodPictures(method, said, rebuilt, erred, maps))
     originals = (
-        picture("sRGB", "what the decoder sees", _pixels(sample.srgb), width),
+        picture(
+            "sRGB",
+            "what the decoder sees",
+            _pixels((sample.srgb.int() // code_step(sample.srgb)).to(torch.uint8)),
+            width,
+        ),
         picture("raw", "rendered by the plain ISP", render(sample.raw), width),
     )
     title = f"{sample.info.id}, {sample.info.camera}" + (" (simulated)" if sample.info.simulated else "")
     return ImagePictures(title, scale, originals, tuple(methods), tuple(left_out))
 
 
-def _decode(
-    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
-) -> torch.Tensor:
+def _decode(run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]) -> torch.Tensor:
     described = results.methods[cell["method"]]
     codec = catalogue.methods.load(described["name"])
     resources = {key: described["options"][key] for key in codec.resource_options}
@@ -270,5 +274,3 @@ def error_gradient() -> str:
     """The colours of the error maps, as a CSS gradient for the scale beside them."""
     stops = ", ".join("rgb({:.0f},{:.0f},{:.0f})".format(*row) for row in _ERROR_COLOURS)
     return f"linear-gradient(to right, {stops})"
-
-

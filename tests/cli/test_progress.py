@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 from rich.console import Console
 from rich.progress import Progress
 
-from rawbench.cli.progress import BarSteps, LineSteps
+from rawbench.cli.progress import BarSteps, LineProgress, LineSteps
 from rawbench.codec import Context
 
 
@@ -27,6 +28,18 @@ def test_a_bar_shows_the_last_step_alone():
         Context(advance=steps.advance).advance(2, 5)
         (task,) = bar.tasks
         assert (task.description, task.completed, task.total) == ("encoding", 2, 5)
+
+
+def test_what_a_method_skips_is_said_once_a_dataset(capsys):
+    progress = LineProgress(every_seconds=0)
+    progress.start(4, 0)
+    for image, status in enumerate(("skipped", "skipped", "error", "ok")):
+        method, dataset = SimpleNamespace(label="mine"), SimpleNamespace(label="theirs")
+        cell = SimpleNamespace(title=f"mine q=1 on theirs/{image}", method=method, dataset=dataset)
+        progress.finished(cell, SimpleNamespace(status=status, message=f"{cell.title}: for a reason"))
+    told = capsys.readouterr()
+    assert told.err == "skipped: mine on theirs: for a reason\nerror: mine q=1 on theirs/2: for a reason\n"
+    assert "4/4, 2 skipped, 1 failed" in told.out
 
 
 def test_nobody_has_to_watch():
