@@ -32,7 +32,7 @@ class Poly(rawbench.Codec):
         "sRGB is clipped are left out of the fit and get polynomials of their own, which carry the mapping on "
         "beyond white along the clipped channels; coefficients rounded by Babai's nearest plane, Rice coded."
     )
-    capabilities = rawbench.Capabilities(decode_tolerance=0.0)
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16), decode_tolerance=0.0)
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

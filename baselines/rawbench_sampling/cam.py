@@ -16,6 +16,7 @@ import rawbench
 from rawbench import StreamError
 from rawbench.coefficients import read_polynomial
 from rawbench.errors import SampleError, UsageError
+from rawbench.srgb import pick, to_unit
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
 from rawbench_sampling.global_map import gain_of, rough_rest
@@ -63,7 +64,9 @@ class Cam(rawbench.Codec):
         "published widths and fine-tuning on raw itself, without weights. The licence of the authors' code allows no "
         "commercial use; none of it was used."
     )
-    capabilities = rawbench.Capabilities(needs_training=True, decoder_trains=True, decode_tolerance=1e-4)
+    capabilities = rawbench.Capabilities(
+        needs_training=True, srgb_bits=(8, 16), decoder_trains=True, decode_tolerance=1e-4
+    )
     resource_options = ("size", "weights")
 
     class Options(rawbench.Options):
@@ -101,7 +104,7 @@ class Cam(rawbench.Codec):
         """Choose pixels, and code where they are and what they hold."""
         with self.context.stage("analysis"):
             mask = self._chosen(raw, srgb)
-            codes = srgb[:, mask]
+            codes = pick(srgb, slice(None), mask)
             samples = torch.round(raw[:, mask].double() * PEAK).long()
             fitted, _ = fit_to_samples(samples, codes, raw, srgb)
         with self.context.stage("entropy"):
@@ -117,7 +120,7 @@ class Cam(rawbench.Codec):
             found, rest = decode_positions(rest, *srgb.shape[1:], self.cell)
             mask = torch.from_numpy(found).to(srgb.device)
             fitted, rest = read_polynomial(rest)
-            codes = srgb[:, mask]
+            codes = pick(srgb, slice(None), mask)
             samples = decode_samples(rest, codes, fitted.polynomial()).double() / PEAK
         with self.context.stage("synthesis"), torch.inference_mode(False):
             base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
@@ -157,7 +160,7 @@ class Cam(rawbench.Codec):
             values = rest * gain_of(rest)
         networks = copy.deepcopy(self.networks).double()
         multiple = max(self.cell, networks.sampler.multiple)
-        colours, values = (extended(image, multiple).double() for image in (srgb.float() / 255, values))
+        colours, values = (extended(image, multiple).double() for image in (to_unit(srgb), values))
         association = torch.empty(9, *colours.shape[1:], dtype=torch.float64, device=srgb.device)
         with torch.no_grad():
             for tile in tiles(*colours.shape[1:], networks.sampler.reach):
@@ -177,7 +180,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
 
     Args:
         networks: in evaluation mode; left as they are.
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
         mask: bool (H, W), where samples are.
         values: float64 (3, N), raw or its rest at the samples.
         iterations: of fine-tuning.
@@ -185,7 +188,7 @@ def rebuilt(networks: CamNetworks, srgb: Tensor, mask: Tensor, values: Tensor, i
     network, config = networks.reconstructor, networks.config
     height, width = mask.shape
     gain = gain_of(values) if config.residual else values.new_ones((), dtype=torch.float32)
-    colours = extended(srgb.float() / 255, network.multiple)
+    colours = extended(to_unit(srgb), network.multiple)
     known = torch.zeros(4, *colours.shape[1:], device=srgb.device)
     known[:3, :height, :width][:, mask] = values.float() * gain
     known[3, :height, :width] = mask.float()

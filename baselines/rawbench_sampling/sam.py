@@ -34,7 +34,7 @@ class Sam(rawbench.Codec):
         "for each cell of at least 16 x 16 pixels, of the 7 x 7 samples around it and of 32 samples spread over the "
         "colours of the image; stored samples pasted back; samples range coded without loss."
     )
-    capabilities = rawbench.Capabilities()
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 
     class Options(rawbench.Options):
         """``accounting=paper`` also records ``bits_paper``, 48 bits a sample, beside the real bytes."""
