@@ -96,8 +96,13 @@ class Group:
 
     @property
     def failed(self) -> int:
-        """Failed cells of every status."""
+        """Cells without figures, of every status."""
         return sum(self.failures.values())
+
+    @property
+    def skipped(self) -> int:
+        """Those of them that the method does not claim to do."""
+        return self.failures.get("skipped", 0)
 
 
 def join_rows(

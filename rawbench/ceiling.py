@@ -4,6 +4,8 @@ No method, but a figure of each image: the error of the best mapping from the 8-
 each triple the mean of raw where it occurs. Whatever maps the triple alone, known to the decoder or stored with any
 number of bits, is at most as near; to get further, a payload must say something of places. A triple that occurs once
 is mapped without error, so that small and noisy images have a higher ceiling than any smooth mapping will reach.
+
+An sRGB of 16 bits has none: nearly every triple is of one pixel alone there, and the bound would say nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +24,12 @@ def ceiling_psnr(raw: Tensor, srgb: Tensor) -> float:
     Args:
         raw: float32 (3, H, W) in [0, 1].
         srgb: uint8 (3, H, W).
+
+    Raises:
+        ValueError: the sRGB has another depth.
     """
+    if srgb.dtype != torch.uint8:
+        raise ValueError(f"a ceiling is of an sRGB of 8 bits, not of {srgb.dtype}")
     red, green, blue = srgb.cpu().reshape(3, -1).int()
     triples, index = torch.unique(red << 16 | green << 8 | blue, return_inverse=True)
     counts = torch.bincount(index, minlength=len(triples))

@@ -8,6 +8,9 @@ The contract, before any code:
   and the sRGB pixels. Camera name, white balance, seeds, masks, channel means: in the payload, or not used.
 * Options steer the encoder. The decoding instance is made with default options, but for
   ``resource_options`` (a weights file), which say where the codec itself is, not what the image is.
+* The sRGB has 8 bits (uint8, full scale 255). A method that also takes 16 (uint16, full scale 65535) says so with
+  ``capabilities.srgb_bits = (8, 16)``, and scales by ``rawbench.srgb``: ``to_unit(srgb)`` is float32 in [0, 1] of
+  either. torch neither orders nor sums uint16: convert before computing. Others are skipped on such datasets.
 * A payload once written stays readable: change its meaning, and ``format_version`` grows.
 """
 
@@ -147,7 +150,8 @@ class Codec(abc.ABC):
 
         Args:
             raw: float32 (3, H, W) in [0, 1], linear camera RGB, on ``context.device``.
-            srgb: uint8 (3, H, W), the decoded pixels of the PNG or JPEG, on ``context.device``.
+            srgb: uint8, or uint16 where ``capabilities.srgb_bits`` has 16, (3, H, W), the decoded pixels of the PNG,
+                TIFF or JPEG, on ``context.device``.
 
         Returns:
             The payload, without any header of the harness.
@@ -159,7 +163,7 @@ class Codec(abc.ABC):
 
         Args:
             payload: what ``encode`` returned, read back from the file.
-            srgb: uint8 (3, H, W), on ``context.device``.
+            srgb: as ``encode`` had it, on ``context.device``.
 
         Returns:
             raw: float32 (3, H, W) in [0, 1], on ``context.device``.

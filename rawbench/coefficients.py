@@ -28,7 +28,7 @@ from rawbench.polynomial import (
     identity_prior,
 )
 
-THRESHOLDS = (255, 253, 250, 245)
+THRESHOLDS = (255, 253, 250, 245)  # in steps of 8 bits, whatever the sRGB's depth
 STEPS = 16  # step = 2**-(4 + index) of the polynomial, 2**-(1 + index) of the corrections
 _LARGEST = 1 << 20  # of an integer's magnitude
 _LONGEST = 8192  # bytes of a polynomial: no payload can make the decoder work for long

@@ -48,7 +48,7 @@ class Dataset(abc.ABC):
 
     @abc.abstractmethod
     def load(self, id: str) -> Sample:
-        """The image: raw float32 (3, H, W) in [0, 1] and srgb uint8 (3, H, W), on the CPU.
+        """The image: raw float32 (3, H, W) in [0, 1] and srgb uint8 or uint16 (3, H, W), on the CPU.
 
         Raises:
             SampleError: the file is missing, unreadable, or raw and sRGB differ in size.

@@ -44,6 +44,7 @@ class Summary:
         reused: finished before.
         failed_before: messages of failed cells that were left as they were.
         failed: messages of the cells that failed now.
+        skipped: cells that their method does not claim to do, now or before.
     """
 
     folder: Path
@@ -51,6 +52,7 @@ class Summary:
     reused: int
     failed_before: tuple[str, ...]
     failed: tuple[str, ...]
+    skipped: int
 
 
 def default_folder(plan: Plan, config: RunConfig) -> Path:
@@ -98,16 +100,19 @@ def run_plan(
         lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
         jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
-        failed_before = tuple(known[c.key]["message"] for c in plan.cells if _stays_failed(c, known, rerun))
-        failed = []
+        left = [known[cell.key] for cell in plan.cells if _stays_failed(cell, known, rerun)]
+        failed_before = tuple(row["message"] for row in left if row["status"] != "skipped")
+        failed, skipped = [], len(left) - len(failed_before)
         order = _rate_order(plan)
         for cell, outcome in _execute(jobs, config, catalogue):
             store.put_outcome(_place(cell, order, environment), outcome)
             catalogue.manager.hook.cell_finished(outcome=outcome)
             progress.finished(cell, outcome)
-            if outcome.status != "ok":
+            if outcome.status == "skipped":
+                skipped += 1
+            elif outcome.status != "ok":
                 failed.append(outcome.message)
-    return Summary(folder, len(plan.cells), len(plan.cells) - len(jobs), failed_before, tuple(failed))
+    return Summary(folder, len(plan.cells), len(plan.cells) - len(jobs), failed_before, tuple(failed), skipped)
 
 
 def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:

@@ -32,6 +32,7 @@ from rawbench.polynomial import (
     identity_prior,
     main_equations,
 )
+from rawbench.srgb import pick
 
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
@@ -60,7 +61,7 @@ def fit_polynomial(
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
     Args:
-        srgb: uint8 (3, ...), an image or a list of samples.
+        srgb: uint8 or uint16 (3, ...), an image or a list of samples.
         raw: float (3, ...), in [0, 1].
         degree: highest total degree, 1..5, of the polynomial and of the corrections.
         decibels_per_bit: what a bit has to buy.
@@ -101,7 +102,7 @@ def _correction_trial(codes: Tensor, target: Tensor, base: Polynomial, degree: i
         if not len(rows):
             continue
         kept = rows[:: max(1, len(rows) // _TRIAL_CLASS_PIXELS)]
-        found = correction_equations(codes[:, kept], target[:, kept], base, {clipped: degree})
+        found = correction_equations(pick(codes, slice(None), kept), target[:, kept], base, {clipped: degree})
         classes[clipped] = found[clipped].scaled(len(rows) / len(kept))
     return classes
 

@@ -240,10 +240,10 @@ def accept_changed_pixels(stream: bytes, srgb: torch.Tensor) -> tuple[bytes, boo
     """The stream as if it had been written for these pixels, and whether it was not.
 
     Raises:
-        StreamError: the size is another.
+        StreamError: the size or the depth is another.
     """
     header, payload = read_stream(stream)
-    if tuple(srgb.shape[1:]) != (header.height, header.width):
+    if (*srgb.shape[1:], 8) != (header.height, header.width, header.srgb_bits):
         read_stream(stream, srgb)
     again = write_stream(header, payload, srgb)
     return again, again != stream

@@ -26,13 +26,14 @@ def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
     Args:
         photo: a camera file.
         srgb: the sRGB image beside it; None renders it from the camera file.
-        rendition: what becomes of the rendered sRGB (``png``, ``jpeg90``).
+        rendition: what becomes of the rendered sRGB (``png``, ``png16``, ``jpeg90``); of an image, ``png16`` says that
+            it has 16 bits.
 
     Raises:
         SampleError: a file is missing or unreadable, or the two differ in size.
     """
-    camera = read_camera_file(photo)
-    pixels = read_srgb(srgb) if srgb else render(camera, rendition)
+    camera = read_camera_file(photo, srgb_bits=parse_rendition(rendition).bits)
+    pixels = read_srgb(srgb, rendition) if srgb else render(camera, rendition)
     if pixels.shape != camera.raw16.shape:
         raise SampleError(f"{srgb}: the sRGB has {_size(pixels)} pixels, the raw of {photo} has {_size(camera.raw16)}")
     height, width, _ = pixels.shape
@@ -50,13 +51,18 @@ def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
 
 
 def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
-    """8-bit sRGB pixels, uint8 (H, W, 3): of an image file, or rendered from a camera file.
+    """sRGB pixels, uint8 (H, W, 3), or uint16 for ``png16``: of an image file, or rendered from a camera file.
 
     Raises:
-        SampleError: the file is missing or unreadable, or no 8-bit RGB image.
+        SampleError: the file is missing or unreadable, or no RGB image of that depth.
     """
+    bits = parse_rendition(rendition).bits
     if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return render(read_camera_file(path), rendition)
+        return render(read_camera_file(path, srgb_bits=bits), rendition)
+    if bits == 16:
+        from rawbench.datasets.images import read_srgb16
+
+        return read_srgb16(path)
     from PIL import Image, UnidentifiedImageError
 
     try:
@@ -71,7 +77,7 @@ def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
 
 
 def render(camera: CameraFile, rendition: str) -> np.ndarray:
-    """A camera file's sRGB: uint8 (H, W, 3).
+    """A camera file's sRGB: uint8 (H, W, 3), or uint16 for ``png16``, for which the file was read.
 
     Raises:
         UsageError: no such rendition, or one that is not made from the camera file.
@@ -81,7 +87,7 @@ def render(camera: CameraFile, rendition: str) -> np.ndarray:
         raise UsageError("rendition given: name the image")
     if wanted.in_camera:
         return develop(camera.raw16, camera.info.xyz_to_camera, wanted)[0]
-    return apply_rendition(camera.srgb8, wanted)[0]
+    return apply_rendition(camera.srgb(wanted.bits), wanted)[0]
 
 
 def write_raw(path: Path, raw: torch.Tensor) -> None:
@@ -136,9 +142,9 @@ def raw_tensor(raw16: np.ndarray) -> torch.Tensor:
     return torch.from_numpy(raw)
 
 
-def srgb_tensor(srgb8: np.ndarray) -> torch.Tensor:
-    """uint8 (H, W, 3) -> uint8 (3, H, W)."""
-    return torch.from_numpy(np.ascontiguousarray(srgb8.transpose(2, 0, 1)))
+def srgb_tensor(srgb: np.ndarray) -> torch.Tensor:
+    """uint8 or uint16 (H, W, 3) -> the same (3, H, W)."""
+    return torch.from_numpy(np.ascontiguousarray(srgb.transpose(2, 0, 1)))
 
 
 def _strips(height: int) -> Iterator[slice]:

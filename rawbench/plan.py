@@ -324,7 +324,7 @@ def code_digest(module: str) -> str:
     return total.hexdigest()[:16]
 
 
-_SHARED_CODE = {"polynomial", "transfer", "stream"}
+_SHARED_CODE = {"polynomial", "srgb", "stream"}
 
 
 def _package_files(module: str) -> list[Path]:

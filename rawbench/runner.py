@@ -23,7 +23,7 @@ import torch
 from rawbench.ceiling import ceiling_psnr
 from rawbench.codec import Codec, Context, unwatched
 from rawbench.device import synchroniser
-from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError
+from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError, UsageError
 from rawbench.files import write_atomically
 from rawbench.metric import Metric
 from rawbench.own_rendition import carrier_path, on_carrier, rendered, sample_of_stream
@@ -31,6 +31,7 @@ from rawbench.plan import Cell, decode_key, metric_key, open_dataset
 from rawbench.plugins import Catalogue, load_plugins
 from rawbench.rate import bits_per_padded_pixel, bits_per_pixel
 from rawbench.schema import CEILING
+from rawbench.srgb import bits_of
 from rawbench.store import Measurement, Outcome
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.types import RatePoint, Sample
@@ -81,8 +82,8 @@ class Bench:
         return self.sample[1]
 
     def ceiling_of(self, cell: Cell) -> dict[str, float]:
-        """The ceiling of the cell's image, computed once; empty where the image is not loaded."""
-        if self.sample is None or self.sample[0] != _where(cell):
+        """The ceiling of the cell's image, computed once; empty where the image is not loaded, or has none."""
+        if self.sample is None or self.sample[0] != _where(cell) or bits_of(self.sample[1].srgb) != 8:
             return {}
         if self.ceiling is None or self.ceiling[0] != _where(cell):
             try:
@@ -137,6 +138,7 @@ def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
     cell = job.cell
     sample = bench.load(cell)
     codec_class = bench.catalogue.methods.load(cell.method.name)
+    check_depth(codec_class, codec_class.Options.model_validate(dict(cell.method.options)), sample.srgb)
     path = job.streams / f"{cell.key}.rbs"
     facts: dict[str, Any] = {}
     method_seconds = 0.0
@@ -214,7 +216,7 @@ def encode_stream(
     if not isinstance(payload, bytes):
         raise PluginError(f"encode returned {type(payload).__name__}, not bytes")
     _, height, width = sample.srgb.shape
-    header = Header(codec_id(codec.name), codec.format_version, point.index, height, width)
+    header = Header(codec_id(codec.name), codec.format_version, point.index, height, width, bits_of(sample.srgb))
     recorded = dict(context.recorded)
     estimated = recorded.pop("bits_estimated", None)
     facts = {"encode_seconds": seconds, "bits_estimated": estimated, "recorded": recorded}
@@ -235,7 +237,7 @@ def decode_stream(
         codec_class: the method, found by the header's codec id or known.
         resources: values of the method's ``resource_options``; every other option is at its default.
         stream: the file's bytes.
-        srgb: uint8 (3, H, W) on the device.
+        srgb: uint8 or uint16 (3, H, W) on the device.
         device: ``cpu`` or ``cuda``.
         advance: is told how far it is.
 
@@ -290,13 +292,31 @@ def check_sample(sample: Sample) -> None:
     raw, srgb, where = sample.raw, sample.srgb, f"image {sample.info.id}"
     if raw.ndim != 3 or raw.shape[0] != 3 or raw.dtype != torch.float32:
         raise SampleError(f"{where}: raw is {raw.dtype} {tuple(raw.shape)}, not float32 (3, H, W)")
-    if srgb.dtype != torch.uint8 or srgb.shape != raw.shape:
+    if srgb.dtype not in (torch.uint8, torch.uint16) or srgb.shape != raw.shape:
         raise SampleError(f"{where}: sRGB is {srgb.dtype} {tuple(srgb.shape)}, raw is {tuple(raw.shape)}: not a pair")
     low, high = (value.item() for value in torch.aminmax(raw))  # NaN where there is one
     if not math.isfinite(low + high):
         raise SampleError(f"{where}: raw holds NaN or infinite values")
     if low < 0 or high > 1:
         raise SampleError(f"{where}: raw spans {low:.4g} to {high:.4g}, outside [0, 1]")
+
+
+class Skipped(UsageError):
+    """What a method does not claim to do, and so is not asked to."""
+
+
+def check_depth(codec_class: type[Codec], options: Any, srgb: torch.Tensor) -> None:
+    """Refuse an sRGB of more bits than the method takes with these options.
+
+    Raises:
+        Skipped: names the method and both depths.
+    """
+    capabilities = codec_class.capabilities_of(options)
+    depth, taken = bits_of(srgb), capabilities.srgb_bits
+    if capabilities.renders_its_own_srgb and depth != 8:
+        raise Skipped(f"{codec_class.name} renders its own sRGB, of 8 bits; the image's has {depth}")
+    if depth not in taken:
+        raise Skipped(f"{codec_class.name} takes an sRGB of {' or '.join(map(str, taken))} bits; this one has {depth}")
 
 
 class Mismatch(RawbenchError):
@@ -339,6 +359,8 @@ def _failure(cell: Cell, error: Exception) -> Outcome:
     status = "error"
     if isinstance(error, Mismatch):
         status = "mismatch"
+    elif isinstance(error, Skipped):
+        status = "skipped"
     elif isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
         status = "oom"
         gc.collect()

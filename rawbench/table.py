@@ -79,8 +79,10 @@ def table_cells(
         columns["camera"] = lambda group: group.camera
     columns |= {"method": lambda group: group.method, "rate point": lambda group: group.rate_point}
     columns["images"] = lambda group: str(group.images - group.failed)
-    if any(group.failed for group in groups):
-        columns["failed"] = lambda group: str(group.failed or "")
+    if any(group.failed > group.skipped for group in groups):
+        columns["failed"] = lambda group: str(group.failed - group.skipped or "")
+    if any(group.skipped for group in groups):
+        columns["skipped"] = lambda group: str(group.skipped or "")
     for title, name in {"bytes/image": "bytes", "bpp": "bpp", **{name: name for name in metrics}}.items():
         columns[title] = partial(_value, name)
     if any(_exact(group) for group in groups):
@@ -143,10 +145,23 @@ def notes(store: Store) -> list[str]:
     for row in store.table("methods"):
         if json.loads(row["capabilities"]).get("renders_its_own_srgb"):
             lines.append(f"{row['method']}: not on the dataset's sRGB, but on a rendition of its own")
+    lines += _skips(store)
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(row.get(CEILING) is not None for row in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
+    if any(row["rendition"] == "png16" for row in images):
+        lines.append(f"{CEILED}: none with png16, where nearly every sRGB triple is of one pixel alone")
     return [*lines, *timing_notes(from_store(store, ""))]
+
+
+def _skips(store: Store) -> list[str]:
+    """What each method skipped of a dataset, with the reason."""
+    lines: dict[str, None] = {}
+    for cell in store.cells():
+        if cell["status"] == "skipped":
+            title = f"{cell['method']} {cell['rate_point']} on {cell['dataset']}/{cell['image']}: "
+            lines[f"skipped: {cell['method']} on {cell['dataset']}: {cell['message'].removeprefix(title)}"] = None
+    return list(lines)
 
 
 def print_table(store: Store, groups: Sequence[Group], ceilings: Sequence[Group], metrics: Sequence[str]) -> None:

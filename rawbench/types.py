@@ -36,6 +36,8 @@ class Capabilities:
         uses_metadata: its payload holds information about the raw.
         renders_its_own_srgb: it is defined on a rendition of its own, not on the dataset's.
         raw_layouts: layouts of raw that it accepts.
+        srgb_bits: depths of the sRGB that it takes: 8, and 16 where it computes with the full scale of either. Cells of
+            another depth are skipped. A rendition of its own always has 8.
         devices: device kinds that it runs on.
         decoder_trains: it optimises at the decoder (charged to decode time).
         lossless: its last rate point is exact on the 16-bit grid.
@@ -47,6 +49,7 @@ class Capabilities:
     uses_metadata: bool = True
     renders_its_own_srgb: bool = False
     raw_layouts: tuple[str, ...] = ("rgb",)
+    srgb_bits: tuple[int, ...] = (8,)
     devices: tuple[str, ...] = ("cpu", "cuda")
     decoder_trains: bool = False
     lossless: bool = False
@@ -61,7 +64,7 @@ class SampleInfo:
     Attributes:
         id: unique within its dataset.
         camera: maker and model, as in the camera file.
-        rendition: how the sRGB was made (``png``, ``jpeg90``, ...).
+        rendition: how the sRGB was made (``png``, ``png16``, ``jpeg90``, ...).
         raw_space: ``camera`` (white-balanced camera RGB) or ``xyz``.
         height: rows of raw and sRGB.
         width: columns of raw and sRGB.
@@ -83,7 +86,10 @@ class SampleInfo:
 
 @dataclass(frozen=True)
 class Sample:
-    """One image: raw float32 (3, H, W) in [0, 1] and srgb uint8 (3, H, W), on one device."""
+    """One image: raw float32 (3, H, W) in [0, 1] and srgb (3, H, W), on one device.
+
+    The type of ``srgb`` tells its depth and full scale: uint8, 255, or uint16, 65535 (``rawbench.srgb``).
+    """
 
     info: SampleInfo
     raw: Tensor

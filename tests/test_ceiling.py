@@ -54,6 +54,11 @@ def test_a_raw_that_is_a_mapping_has_none(srgb, mapping):
     assert ceiling_psnr(torch.from_numpy(raw), torch.from_numpy(srgb)) == math.inf
 
 
+def test_an_srgb_of_16_bits_has_none():
+    with pytest.raises(ValueError, match="of 8 bits"):
+        ceiling_psnr(torch.zeros(3, 2, 2), torch.zeros(3, 2, 2, dtype=torch.uint16))
+
+
 def test_order_and_layout_do_not_matter():
     random = np.random.default_rng(0)
     raw = torch.from_numpy(random.random((3, 40, 50), dtype=np.float32))

@@ -21,6 +21,7 @@ PUBLIC_MODULES = {
     "rawbench.polynomial",
     "rawbench.rate",
     "rawbench.rd",
+    "rawbench.srgb",
     "rawbench.testing",
     "rawbench.tiles",
     "rawbench.training",

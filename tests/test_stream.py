@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import binascii
 import tracemalloc
+from dataclasses import replace
 
 import pytest
 import torch
@@ -47,6 +49,29 @@ def test_header_and_payload_come_back(header: Header, payload: bytes) -> None:
     data = write_stream(header, payload, srgb)
     assert read_stream(data, srgb) == (header, payload)
     assert read_stream(data) == (header, payload)
+
+
+@given(headers, st.binary(max_size=200))
+def test_a_stream_for_16_bits_is_none_for_8_and_the_other_way_round(header: Header, payload: bytes) -> None:
+    srgb = srgb_of(header.height, header.width)
+    deep, deep_header = (srgb.int() * 257).to(torch.uint16), replace(header, srgb_bits=16)
+    data, plain = write_stream(deep_header, payload, deep), write_stream(header, payload, srgb)
+    assert read_stream(data, deep) == read_stream(data) == (deep_header, payload)
+    assert len(data) == len(plain)
+    with pytest.raises(StreamError, match=r"for an sRGB of 16 bits \(rendition png16\), the sRGB has 8"):
+        read_stream(data, srgb)
+    with pytest.raises(StreamError, match=r"for an sRGB of 8 bits .*, the sRGB has 16"):
+        read_stream(plain, deep)
+    with pytest.raises(ValueError, match="another depth than the sRGB"):
+        write_stream(header, payload, deep)
+
+
+def test_the_check_of_16_bits_is_of_both_bytes() -> None:
+    deep = SRGB.int() * 257
+    check = srgb_check(deep.to(torch.uint16))
+    assert check == binascii.crc_hqx(deep.permute(1, 2, 0).numpy().astype(">u2").tobytes(), 0xFFFF)
+    for change in (1, 256):
+        assert srgb_check((deep ^ change).to(torch.uint16)) != check
 
 
 @given(st.integers(1, 16383), st.integers(1, 16383))

@@ -12,6 +12,7 @@ import torch
 from pydantic import Field
 
 import rawbench
+from rawbench.srgb import to_unit
 
 
 class Tiny(rawbench.Dataset):
@@ -22,6 +23,7 @@ class Tiny(rawbench.Dataset):
 
     class Options(rawbench.Options):
         broken: str = "none"
+        bits: int = 8
 
     def ids(self, split: str = "test") -> list[str]:
         return [f"image{i}" for i in range(4)] if split == "test" else []
@@ -30,16 +32,17 @@ class Tiny(rawbench.Dataset):
         if self.options.broken == "info" and id == "image1":
             raise rawbench.SampleError("tiny/image1.dng: cannot be read (No such file or directory)")
         number = int(id[-1])
-        digest = f"tiny-{id}-{self.options.broken}"
-        camera = f"Camera {number % 2}"
-        return rawbench.SampleInfo(id, camera, "png", "camera", 24 + number, 40, digest, simulated=number < 3)
+        digest = f"tiny-{id}-{self.options.broken}-{self.options.bits}"
+        camera, rendition = f"Camera {number % 2}", {8: "png", 16: "png16"}[self.options.bits]
+        return rawbench.SampleInfo(id, camera, rendition, "camera", 24 + number, 40, digest, simulated=number < 3)
 
     def load(self, id: str) -> rawbench.Sample:
         info = self.info(id)
         random = np.random.default_rng(int(id[-1]))
         field = np.cumsum(random.normal(0, 0.02, (3, info.height, info.width)), axis=2) + 0.4
         raw = torch.from_numpy(np.clip(field, 0, 1).astype(np.float32))
-        srgb = (raw**0.45 * 255).round().to(torch.uint8)
+        kind = {8: torch.uint8, 16: torch.uint16}[self.options.bits]
+        srgb = (raw**0.45 * (2**self.options.bits - 1)).round().to(kind)
         if self.options.broken == "nan" and id == "image1":
             raw[0, 0, 0] = float("nan")
         if self.options.broken == "size" and id == "image1":
@@ -78,7 +81,14 @@ class Mean(rawbench.Codec):
 
 
 def guess(srgb: torch.Tensor) -> torch.Tensor:
-    return (srgb.float() / 255) ** 2.2
+    return to_unit(srgb) ** 2.2
+
+
+class Deep(Mean):
+    """The same, and of 16 bits too."""
+
+    name = "deep"
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 
 
 class Failing(Mean):
@@ -120,4 +130,5 @@ def register_datasets(register):
 @rawbench.hookimpl
 def register_methods(register):
     register("mean", Mean, summary="honest")
+    register("deep", Deep, summary="honest, of 8 or 16 bits")
     register("failing", Failing, summary="fails on purpose")

@@ -34,7 +34,7 @@ class RawJxl(rawbench.Codec):
         "JPEG XL: ISO/IEC 18181, by libjxl through imagecodecs. Our specification: three 16-bit channels, effort 7, "
         "distances 25 to 0.02, and lossless. Licence of libjxl: BSD."
     )
-    capabilities = rawbench.Capabilities(lossless=True)
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True)
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

@@ -33,7 +33,7 @@ class Poly(rawbench.Codec):
         "beyond white along the clipped channels; coefficients rounded by Babai's nearest plane, Rice coded. "
         "No code of others was used."
     )
-    capabilities = rawbench.Capabilities(decode_tolerance=0.0)
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16), decode_tolerance=0.0)
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

@@ -65,7 +65,7 @@ class Residual(rawbench.Codec):
         "at a target rate; lossless by the reversible 5/3 transform on differences modulo 2**16. The main header of "
         "the codestream is rebuilt by the decoder, not sent. Licence of OpenJPEG, used through imagecodecs: BSD."
     )
-    capabilities = rawbench.Capabilities(lossless=True)
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True)
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 import rawbench
 from rawbench.polynomial import NormalEquations, chunks, clip_class, linear_table
+from rawbench.srgb import bits_of
 
 TONES = ("libraw", "smoothstep")
 _INFLECTION = 0.9  # of the highlight mask
@@ -38,6 +39,8 @@ class Unprocess(rawbench.Codec):
         "LibRaw's BT.709 curve, or with tone=smoothstep the published one. The authors' code is under Apache-2.0; none "
         "of it was used."
     )
+
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 
     class Options(rawbench.Options):
         """Options of ``unprocess``."""
@@ -72,7 +75,7 @@ class Unprocess(rawbench.Codec):
         matrix = torch.tensor(numbers[:9], dtype=torch.float64).reshape(3, 3) / _UNIT
         gains = torch.tensor(numbers[9:], dtype=torch.float64) / _UNIT
         with self.context.stage("synthesis"):
-            table = torch.from_numpy(tone_table(tone)).to(srgb.device)
+            table = torch.from_numpy(tone_table(tone, bits_of(srgb))).to(srgb.device)
             codes = srgb.reshape(3, -1)
             out = torch.empty(codes.shape, dtype=torch.float32, device=srgb.device)
             for part in chunks(codes.shape[1]):
@@ -81,22 +84,22 @@ class Unprocess(rawbench.Codec):
             return out.reshape(srgb.shape)
 
 
-def tone_table(tone: int) -> np.ndarray:
-    """Linear light of the 256 codes, float64: LibRaw's curve, or inverse smoothstep and gamma 2.2."""
+def tone_table(tone: int, bits: int = 8) -> np.ndarray:
+    """Linear light of all codes, float64 (2**bits,): LibRaw's curve, or inverse smoothstep and gamma 2.2."""
     if TONES[tone] == "libraw":
-        return linear_table("bt709-floor").copy()
-    code = np.arange(256) / 255
+        return linear_table("bt709-floor", bits).copy()
+    code = np.arange(2**bits) / (2**bits - 1)
     return (0.5 - np.sin(np.arcsin(1 - 2 * code) / 3)) ** 2.2
 
 
 def fit_matrix(raw: Tensor, srgb: Tensor, tone: int) -> np.ndarray:
     """The matrix (3, 3) from linear sRGB to raw that fits the pixels without clipped channels best."""
-    table = torch.from_numpy(tone_table(tone)).to(srgb.device)
+    table = torch.from_numpy(tone_table(tone, bits_of(srgb))).to(srgb.device)
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     equations = NormalEquations(3, 3)
     for part in chunks(codes.shape[1]):
         here = codes[:, part]
-        weight = ((clip_class(here.T) == 0) & (here > 0).all(0)).double()
+        weight = ((clip_class(here.T) == 0) & (here != 0).all(0)).double()
         equations.add(table[here.long()].T, target[:, part].T.double(), weight)
     return equations.solve(ridge=1e-6, prior=np.eye(3)).T
 

@@ -16,7 +16,8 @@ import rawbench
 from rawbench import StreamError
 from rawbench.coefficients import read_polynomial
 from rawbench.errors import SampleError, UsageError
-from rawbench.tiles import in_tiles, padded, tiles
+from rawbench.srgb import pick, to_unit
+from rawbench.tiles import in_tiles, padded
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
 from rawbench_sampling.global_map import gain_of, rough_rest
@@ -64,7 +65,9 @@ class Cam(rawbench.Codec):
         "published widths and fine-tuning on raw itself, without weights. The licence of the authors' code allows no "
         "commercial use; none of it was used."
     )
-    capabilities = rawbench.Capabilities(needs_training=True, decoder_trains=True, decode_tolerance=1e-4)
+    capabilities = rawbench.Capabilities(
+        needs_training=True, srgb_bits=(8, 16), decoder_trains=True, decode_tolerance=1e-4
+    )
     resource_options = ("size", "weights")
 
     class Options(rawbench.Options):
@@ -102,7 +105,7 @@ class Cam(rawbench.Codec):
         """Choose pixels, and code where they are and what they hold."""
         with self.context.stage("analysis"):
             mask = self._chosen(raw, srgb)
-            codes = srgb[:, mask]
+            codes = pick(srgb, slice(None), mask)
             samples = torch.round(raw[:, mask].double() * PEAK).long()
             fitted, _ = fit_to_samples(samples, codes, raw, srgb)
         with self.context.stage("entropy"):
@@ -118,7 +121,7 @@ class Cam(rawbench.Codec):
             found, rest = decode_positions(rest, *srgb.shape[1:], self.cell)
             mask = torch.from_numpy(found).to(srgb.device)
             fitted, rest = read_polynomial(rest)
-            codes = srgb[:, mask]
+            codes = pick(srgb, slice(None), mask)
             samples = decode_samples(rest, codes, fitted.polynomial()).double() / PEAK
         with self.context.stage("synthesis"), torch.inference_mode(False):
             base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
@@ -158,7 +161,7 @@ class Cam(rawbench.Codec):
             values = rest * gain_of(rest)
         networks = copy.deepcopy(self.networks).double()
         multiple = max(self.cell, networks.sampler.multiple)
-        both = torch.cat([padded(image, multiple).double() for image in (srgb.float() / 255, values)])[None]
+        both = torch.cat([padded(image, multiple).double() for image in (to_unit(srgb), values)])[None]
 
         def associated(part: Tensor) -> Tensor:
             return networks.association(part[:, :3], part[:, 3:], [self.cell])
@@ -185,7 +188,7 @@ def rebuilt(
 
     Args:
         networks: in evaluation mode; left as they are.
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
         mask: bool (H, W), where samples are.
         values: float64 (3, N), raw or its rest at the samples.
         iterations: of fine-tuning.
@@ -194,7 +197,7 @@ def rebuilt(
     network, config = networks.reconstructor, networks.config
     height, width = mask.shape
     gain = gain_of(values) if config.residual else values.new_ones((), dtype=torch.float32)
-    colours = padded(srgb.float() / 255, network.multiple)
+    colours = padded(to_unit(srgb), network.multiple)
     known = torch.zeros(4, *colours.shape[1:], device=srgb.device)
     known[:3, :height, :width][:, mask] = values.float() * gain
     known[3, :height, :width] = mask.float()

@@ -17,7 +17,7 @@ def rough_rest(raw: Tensor, srgb: Tensor) -> Tensor:
 
     Args:
         raw: float32 (3, H, W).
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
     """
     grid = Grid(*srgb.shape[1:], _STEP)
     codes = grid.take(srgb).reshape(3, -1)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from rawbench.polynomial import chunks
+from rawbench.srgb import full_scale, pick
 from rawbench_sampling.grid import Grid
 
 _TILES = 4  # a side
@@ -64,7 +65,7 @@ def trained_and_evaluated(values: Tensor, srgb: Tensor, grid: Grid, size: Size) 
 
     Args:
         values: float64 (3, rows, columns), about 1 in size, at the samples.
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         size: of the networks.
 
@@ -166,7 +167,7 @@ def _evaluate(out: Tensor, network: tuple[list[_Layer], ...], srgb: Tensor, tile
     )
     y, x = y.reshape(-1), x.reshape(-1)
     for part in chunks(len(y), _CHUNK):
-        inputs = _inputs(srgb[:, y[part], x[part]], y[part], x[part], grid).float()
+        inputs = _inputs(pick(srgb, slice(None), y[part], x[part]), y[part], x[part], grid).float()
         out[:, y[part], x[part]] = _forward(network, inputs[None], size.frequency)[0].T  # type: ignore[arg-type]
 
 
@@ -178,7 +179,7 @@ def _extent(length: int, number: int) -> tuple[int, int]:
 def _inputs(codes: Tensor, y: Tensor, x: Tensor, grid: Grid) -> Tensor:
     """Colour and position in [-1, 1]: float64 (N, 5)."""
     place = torch.stack([2 * y.double() / max(grid.height - 1, 1) - 1, 2 * x.double() / max(grid.width - 1, 1) - 1])
-    return torch.cat([2 * codes.double() / 255 - 1, place]).T
+    return torch.cat([2 * codes.double() / full_scale(codes) - 1, place]).T
 
 
 def _neighbourhoods(y: Tensor, x: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:

@@ -46,7 +46,7 @@ class Inf(rawbench.Codec):
         "equal size, trained together and in float64; samples range coded without loss and pasted back. The authors' "
         "code names no licence; none of it was used."
     )
-    capabilities = rawbench.Capabilities(decoder_trains=True, decode_tolerance=1e-5)
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16), decoder_trains=True, decode_tolerance=1e-5)
     resource_options = ("size",)
 
     class Options(rawbench.Options):

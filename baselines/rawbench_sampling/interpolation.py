@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rawbench.polynomial import chunks, clip_class
+from rawbench.srgb import code_step, pick
 from rawbench_sampling.grid import Grid
 from rawbench_sampling.rbf import interpolate_at
 
@@ -24,7 +25,7 @@ class Kernel:
 
     Attributes:
         position: per squared distance in grid steps.
-        colour: per squared difference of the sRGB codes, all channels that are not clipped.
+        colour: per squared difference of the sRGB codes in steps of 8 bits, all channels that are not clipped.
         damping: weight of zero.
     """
 
@@ -67,8 +68,8 @@ def spread(
 
     Args:
         values: float64 (3, rows, columns), at the samples.
-        codes: uint8 (3, rows, columns), sRGB at the samples.
-        srgb: uint8 (3, H, W).
+        codes: uint8 or uint16 (3, rows, columns), sRGB at the samples.
+        srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         kernels: for pixels without and with clipped channels.
 
@@ -82,7 +83,7 @@ def spread(
         rows = torch.nonzero(clipped == wanted).squeeze(1)
         for part in chunks(len(rows), 1 << 16) if kernel != KERNELS[0] else ():
             here = rows[part]
-            out[:, here] = _estimates(values, codes, pixels[:, here], here, grid, (kernel,))[0]
+            out[:, here] = _estimates(values, codes, pick(pixels, slice(None), here), here, grid, (kernel,))[0]
     return out.reshape(srgb.shape)
 
 
@@ -104,13 +105,14 @@ def _estimates(
 def _means(
     values: Tensor, codes: Tensor, pixels: Tensor, position: Tensor, grid: Grid, kernels: Sequence[Kernel]
 ) -> list[Tensor]:
-    """Weighted means by each of some kernels, float32 (3, N), at pixels, uint8 (3, N), of positions, int64 (N,)."""
+    """Weighted means by each of some kernels, float32 (3, N), at pixels, sRGB (3, N), of positions, int64 (N,)."""
     values, codes = values.reshape(3, -1).float(), codes.reshape(3, -1)
+    step = code_step(codes)
     row, column = grid.nearest(pixels.device)
     y, x = position // grid.width, position % grid.width
     row, column = row[y], column[x]
     classes, own = clip_class(codes.T), clip_class(pixels.T)
-    colours = pixels.float()
+    colours = pixels.float() / step
     sums = [torch.zeros_like(colours) for _ in kernels]
     totals = [torch.full_like(colours[0], kernel.damping) for kernel in kernels]
     reach = range(-_REACH, _REACH + 1)
@@ -122,7 +124,7 @@ def _means(
         across = (grid.first_row + rows * grid.step - y).float() / grid.step
         along = (grid.first_column + columns * grid.step - x).float() / grid.step
         distance = across * across + along * along
-        difference = codes[:, index].float() - colours
+        difference = pick(codes, slice(None), index).float() / step - colours
         colour = (difference * difference).sum(0)
         near = values[:, index]
         for kernel, sum_, total in zip(kernels, sums, totals, strict=True):
@@ -149,7 +151,8 @@ def choose_kernels(
             continue
         order = torch.randperm(len(candidates), generator=generator)[:_TRIAL_PIXELS]
         picks = candidates[order].to(srgb.device)
-        means = _estimates(values, codes, srgb.reshape(3, -1)[:, picks], picks, grid, KERNELS)
+        pixels = pick(srgb.reshape(3, -1), slice(None), picks)
+        means = _estimates(values, codes, pixels, picks, grid, KERNELS)
         truth = target.reshape(3, -1)[:, picks]
         errors = [float(((mean - truth) ** 2).sum()) for mean in means]
         best = errors.index(min(errors))

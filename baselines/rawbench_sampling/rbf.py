@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from rawbench.polynomial import chunks
+from rawbench.srgb import full_scale
 from rawbench_sampling.grid import Grid
 
 NEIGHBOURS = 7  # a window of so many samples a side: the 49 nearest in position
@@ -23,8 +24,8 @@ def interpolate_at(
     window of 7 x 7 samples, moved inside the image) is solved once and serves all its pixels.
 
     Args:
-        values: float64 (3, rows, columns) and codes: uint8 (3, rows, columns), sRGB, at the samples.
-        pixels: uint8 (3, N), sRGB of the pixels, and places: int64 (N,), their row-major positions.
+        values: float64 (3, rows, columns) and codes: uint8 or uint16 (3, rows, columns), sRGB, at the samples.
+        pixels (3, N), sRGB of the pixels, of the same depth, and places: int64 (N,), their row-major positions.
         grid: where the samples are.
         position: weight of the position, relative to the longer side, against colours in [0, 1].
 
@@ -65,7 +66,7 @@ def neighbourhoods(grid: Grid, group: int, device: torch.device) -> Tensor:
 def features(codes: Tensor, y: Tensor, x: Tensor, grid: Grid, position: float) -> Tensor:
     """Colour in [0, 1] and weighted position: float64 (N, 5)."""
     scale = position / max(grid.height, grid.width)
-    return torch.cat([codes.T.double() / 255, torch.stack([y, x], 1).double() * scale], 1)
+    return torch.cat([codes.T.double() / full_scale(codes), torch.stack([y, x], 1).double() * scale], 1)
 
 
 def _distances(a: Tensor, b: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class Sam(rawbench.Codec):
         "colours of the image; stored samples pasted back; samples range coded without loss. No code of the authors "
         "is public."
     )
-    capabilities = rawbench.Capabilities()
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 
     class Options(rawbench.Options):
         """Options of ``sam``."""

@@ -2,9 +2,10 @@
 
 The decoder knows the sRGB of every sampled pixel, and with it a prediction of raw, and how far raw can be from it:
 an 8-bit code stands for an interval of linear light, and the polynomial's slopes carry the intervals of the three
-channels over to raw. That gives each sample a covariance; red is coded first, green given red, blue given both.
-What remains is scaled by one of the scales of a table, from which its symbol's probabilities follow; how far the
-true spread is off the predicted one is measured for each channel, apart for clipped pixels, and sent.
+channels over to raw (of a 16-bit code the upper 11 bits do: no prediction is finer). That gives each sample a
+covariance; red is coded first, green given red, blue given both. What remains is scaled by one of the scales of a
+table, from which its symbol's probabilities follow; how far the true spread is off the predicted one is measured for
+each channel, apart for clipped pixels, and sent.
 
 Everything that steers the range coder is computed by single float64 operations in a fixed order, and probabilities
 are rounded to integers, so that other machines decode the same symbols.
@@ -19,11 +20,13 @@ from torch import Tensor
 from rawbench import StreamError
 from rawbench.coefficients import BitReader, BitWriter
 from rawbench.polynomial import Polynomial, clip_class, exponents, linear_table
+from rawbench.srgb import bits_of
 from rawbench.values import RangeEncoder, Spread, decode_values, encode_values, finish, measure_spread, start
 from rawbench_sampling.grid import Grid
 
 PEAK = 65535
 _CLIPPED_WIDTH = 0.25  # linear light that a clipped channel may lie beyond white
+_INTERVAL_BITS = 11  # at most; finer intervals than these double the bytes where a polynomial is not exact
 _NOISE = 0.25 / PEAK  # standard deviation that no sample goes below
 
 
@@ -34,7 +37,7 @@ def samples_of(raw: Tensor, srgb: Tensor, grid: Grid) -> tuple[Tensor, Tensor]:
 
 
 def encode_samples(samples: Tensor, codes: Tensor, polynomial: Polynomial) -> bytes:
-    """Code raw samples, int64 (3, N) in 0..65535, given their sRGB, uint8 (3, N), and a prediction."""
+    """Code raw samples, int64 (3, N) in 0..65535, given their sRGB, uint8 or uint16 (3, N), and a prediction."""
     model = _Model(codes, polynomial)
     errors = samples.cpu().numpy() - model.predicted
     parts = []
@@ -121,12 +124,14 @@ def _sum3(terms: list[np.ndarray]) -> np.ndarray:
 
 def _interval_variances(pixels: np.ndarray, clipped: np.ndarray, curve: str) -> list[np.ndarray]:
     """Variance of linear light within the interval of each code, by channel: three float64 (N,)."""
-    table = linear_table(curve)
-    width = np.empty(256)
+    bits = min(bits_of(pixels), _INTERVAL_BITS)
+    intervals = pixels >> (bits_of(pixels) - bits)
+    table = linear_table(curve, bits)
+    width = np.empty(2**bits)
     width[1:-1] = (table[2:] - table[:-2]) / 2
     width[0], width[-1] = table[1] - table[0], table[-1] - table[-2]
     variances = []
     for channel in range(3):
-        here = np.where(clipped >> channel & 1, _CLIPPED_WIDTH, width[pixels[:, channel]])
+        here = np.where(clipped >> channel & 1, _CLIPPED_WIDTH, width[intervals[:, channel]])
         variances.append(here * here / 12)
     return variances

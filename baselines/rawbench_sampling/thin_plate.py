@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from rawbench.polynomial import chunks
+from rawbench.srgb import pick
 from rawbench_sampling.grid import Grid
 from rawbench_sampling.rbf import LEAST_CELL, features, neighbourhoods
 
@@ -25,7 +26,7 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
 
     Args:
         values: float64 (3, rows, columns), at the samples.
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         position: weight of the position, relative to the longer side, against colours in [0, 1].
 
@@ -43,10 +44,11 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
     for part in chunks(len(members), max(1, _BATCH_BYTES // (8 * places.shape[1] * members.shape[1]))):
         here, points = places[part], centres[members[part]]
         weights = _solve(points, right[members[part]])
-        wanted = features(pixels[:, here.reshape(-1)], here.reshape(-1) // grid.width, here.reshape(-1) % grid.width,
-                           grid, position).reshape(*here.shape, -1)  # fmt: skip
+        own = here.reshape(-1)
+        wanted = features(pick(pixels, slice(None), own), own // grid.width, own % grid.width, grid, position)
+        wanted = wanted.reshape(*here.shape, -1)
         found = torch.cat([_kernel(wanted, points), _affine(wanted)], 2) @ weights
-        out[:, here.reshape(-1)] = found.reshape(-1, 3).T
+        out[:, own] = found.reshape(-1, 3).T
     return out.reshape(srgb.shape)
 
 
@@ -54,7 +56,7 @@ def spread_over_colours(codes: Tensor) -> Tensor:
     """Indices of samples whose colours lie far from each other: the first, then always the one farthest from those.
 
     Args:
-        codes: uint8 (3, N), sRGB of the samples.
+        codes: uint8 or uint16 (3, N), sRGB of the samples.
 
     Returns:
         int64 (min(32, N),).

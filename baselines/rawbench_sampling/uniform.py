@@ -35,7 +35,7 @@ class Uniform(rawbench.Codec):
         "joint bilateral kernel or by radial basis functions over colour and position, as the encoder chooses, apart "
         "for clipped pixels; stored samples pasted back. No code of the authors is public."
     )
-    capabilities = rawbench.Capabilities()
+    capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
@@ -80,8 +80,8 @@ def fit_to_samples(samples: Tensor, codes: Tensor, raw: Tensor, srgb: Tensor) ->
     """Fit polynomials of several degrees to samples, and keep the one that comes nearest to the whole raw.
 
     Args:
-        samples: int64 (3, N), on the 16-bit grid, and codes: uint8 (3, N), sRGB, at the samples.
-        raw: float32 (3, H, W) and srgb: uint8 (3, H, W).
+        samples: int64 (3, N), on the 16-bit grid, and codes: uint8 or uint16 (3, N), sRGB, at the samples.
+        raw: float32 (3, H, W) and srgb (3, H, W), of the same depth.
 
     Returns:
         The polynomial, and its prediction, float64 (3, H, W).

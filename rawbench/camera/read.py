@@ -1,4 +1,4 @@
-"""Read camera files by the field's protocol: linear camera RGB and the 8-bit rendition, both by LibRaw."""
+"""Read camera files by the field's protocol: linear camera RGB and the rendition, both by LibRaw."""
 
 from __future__ import annotations
 
@@ -59,11 +59,19 @@ class CameraFile:
         raw16: uint16 (H, W, 3), demosaiced linear camera RGB, black removed, white balance applied.
         srgb8: uint8 (H, W, 3), LibRaw's rendition without automatic brightness.
         info: what the file says of itself.
+        srgb16: uint16 (H, W, 3), the same rendition, where it was asked for: LibRaw cuts it off to the 8 bits.
     """
 
     raw16: np.ndarray
     srgb8: np.ndarray
     info: CameraFileInfo
+    srgb16: np.ndarray | None = None
+
+    def srgb(self, bits: int) -> np.ndarray:
+        """LibRaw's rendition of 8 or 16 bits."""
+        found = self.srgb16 if bits == 16 else self.srgb8
+        assert found is not None, "read_camera_file was not asked for 16 bits"
+        return found
 
 
 def read_camera_info(path: Path) -> CameraFileInfo:
@@ -78,16 +86,17 @@ def read_camera_info(path: Path) -> CameraFileInfo:
         return _info(path, raw, digest)
 
 
-def read_camera_file(path: Path, raw_space: str = "camera") -> CameraFile:
+def read_camera_file(path: Path, raw_space: str = "camera", srgb_bits: int = 8) -> CameraFile:
     """Read and render a camera file.
 
     raw is ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
-    gamma=(1, 1))``, sRGB is ``postprocess(use_camera_wb=True, no_auto_bright=True)``; both are turned as the
-    file asks.
+    gamma=(1, 1))``, sRGB is ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16
+    bits; both are turned as the file asks.
 
     Args:
         path: the camera file.
         raw_space: ``camera``, or ``xyz`` for LibRaw's CIE XYZ (D65; what exceeds 1, such as the Z of white, is cut).
+        srgb_bits: 16 for an sRGB of 16 bits, too.
 
     Raises:
         SampleError: the file is missing, unreadable, no camera file, of a sensor that is not supported, or
@@ -104,19 +113,21 @@ def read_camera_file(path: Path, raw_space: str = "camera") -> CameraFile:
             output_bps=16,
             gamma=(1, 1),
         )
-        srgb8 = raw.postprocess(use_camera_wb=True, no_auto_bright=True)
-    _check_renditions(path, raw16, srgb8)
-    return CameraFile(raw16, srgb8, info)
+        srgb = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=srgb_bits)
+    _check_renditions(path, raw16, srgb)
+    if srgb_bits == 16:
+        return CameraFile(raw16, (srgb >> 8).astype(np.uint8), info, srgb)
+    return CameraFile(raw16, srgb, info)
 
 
 _SPACES = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}
 
 
-def _check_renditions(path: Path, raw16: np.ndarray, srgb8: np.ndarray) -> None:
-    if raw16.shape != srgb8.shape:
-        size = " and ".join(f"{a.shape[1]}x{a.shape[0]}" for a in (raw16, srgb8))
+def _check_renditions(path: Path, raw16: np.ndarray, srgb: np.ndarray) -> None:
+    if raw16.shape != srgb.shape:
+        size = " and ".join(f"{a.shape[1]}x{a.shape[0]}" for a in (raw16, srgb))
         raise SampleError(f"{path}: raw and sRGB differ in size ({size})")
-    if raw16.ndim != 3 or raw16.shape[2] != 3 or raw16.dtype != np.uint16 or srgb8.dtype != np.uint8:
+    if raw16.ndim != 3 or raw16.shape[2] != 3 or raw16.dtype != np.uint16:
         raise SampleError(f"{path}: LibRaw gives no three-channel image; this sensor is not supported")
 
 

@@ -1,4 +1,4 @@
-"""sRGB renditions: LibRaw's 8 bits as they are or as a JPEG, the file beside the raw, or an in-camera-like one."""
+"""sRGB renditions: LibRaw's 8 or 16 bits as they are, a JPEG, the file beside the raw, or an in-camera-like one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from rawbench.errors import UsageError
 _JPEG = re.compile(r"jpeg(\d{1,3})(-444)?")
 KNOWN = (
     "png, jpeg10 to jpeg100 (colour at half size), jpeg10-444 to jpeg100-444 (colour at full size), "
-    "given (the image beside the raw), camera (as cameras render)"
+    "given (the image beside the raw), camera (as cameras render), png16 (16 bits)"
 )
 CAMERA_QUALITY = 92
 
@@ -29,6 +29,7 @@ class Rendition:
         full_colour: JPEG without colour subsampling (4:4:4 in place of 4:2:0).
         given: the pixels are those of an image beside the raw.
         in_camera: the pixels are made from the raw as ``rawbench.camera.develop`` says.
+        bits: 16 where the pixels are uint16.
     """
 
     name: str
@@ -36,10 +37,11 @@ class Rendition:
     full_colour: bool = False
     given: bool = False
     in_camera: bool = False
+    bits: int = 8
 
 
 def parse_rendition(name: str) -> Rendition:
-    """Parse ``png``, ``jpeg90``, ``jpeg90-444``, ``given`` or ``camera``.
+    """Parse ``png``, ``png16``, ``jpeg90``, ``jpeg90-444``, ``given`` or ``camera``.
 
     Raises:
         UsageError: no such rendition; the line lists the possible ones.
@@ -51,10 +53,7 @@ def parse_rendition(name: str) -> Rendition:
     if name == "camera":
         return Rendition("camera", CAMERA_QUALITY, in_camera=True)
     if name == "png16":
-        raise UsageError(
-            "rendition 'png16' is not supported: methods are given sRGB of 8 bits, as photographs carry it; "
-            "use png, which rounds 16-bit files to them"
-        )
+        return Rendition("png16", bits=16)
     match = _JPEG.fullmatch(name)
     if match and 10 <= int(match[1]) <= 100 and not match[1].startswith("0"):
         return Rendition(name, int(match[1]), match[2] is not None)
@@ -65,11 +64,12 @@ def apply_rendition(srgb: np.ndarray, rendition: Rendition) -> tuple[np.ndarray,
     """What a viewer sees of the carried image, and what the carrier costs.
 
     Args:
-        srgb: uint8 (H, W, 3).
+        srgb: uint8 (H, W, 3); uint16 for ``png16``.
         rendition: how it is carried.
 
     Returns:
-        uint8 (H, W, 3) and the bytes of the JPEG file (None for ``png``, where the carrier changes nothing).
+        Pixels of the same kind and the bytes of the JPEG file (None for ``png`` and ``png16``, where the carrier
+        changes nothing).
     """
     if rendition.quality is None:
         return srgb, None

@@ -23,7 +23,8 @@ Examples:
 @click.argument("stream", type=click.Path(path_type=Path), metavar="FILE.rbs")
 @click.option("--srgb", type=click.Path(path_type=Path), required=True, metavar="PHOTO.dng|IMAGE",
               help="The sRGB image, or the camera file to render it from.")  # fmt: skip
-@click.option("--rendition", default="png", show_default=True, help="Of an sRGB rendered from a camera file.")
+@click.option("--rendition", default="png", show_default=True,
+              help="Of an sRGB rendered from a camera file; png16 also says that IMAGE has 16 bits.")  # fmt: skip
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="OUT.npy|.tiff",
               help=".npy: float32 (3, H, W); .tif, .tiff: 16 bits.")  # fmt: skip
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE",

@@ -24,7 +24,9 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), required=True, metavar="FILE.rbs")
 @click.option("--srgb", type=click.Path(path_type=Path), metavar="IMAGE",
               help="The sRGB that the decoder will have.  [default: rendered from PHOTO]")  # fmt: skip
-@click.option("--rendition", default="png", show_default=True, help="Of the rendered sRGB: png, jpeg10 ... jpeg100.")
+@click.option("--rendition", default="png", show_default=True,
+              help="Of the rendered sRGB: png, png16, jpeg10 ... jpeg100; png16 also says that IMAGE has 16 bits."
+              )  # fmt: skip
 @click.option("--rate-point", metavar="N|NAME", help="Number from 0 (fewest bytes), or name.")
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
@@ -50,7 +52,7 @@ def encode(
     from rawbench.own_rendition import refuse_own_rendition
     from rawbench.pictures import check_folder, read_pair
     from rawbench.rate import bits_per_pixel
-    from rawbench.runner import check_sample, encode_stream
+    from rawbench.runner import check_depth, check_sample, encode_stream
     from rawbench.types import Sample
 
     refuse_own_rendition(codec, options)
@@ -58,6 +60,7 @@ def encode(
     kind = resolve_device(device)
     sample = read_pair(photo, srgb, rendition)
     check_sample(sample)
+    check_depth(codec, options, sample.srgb)
     placed = Sample(sample.info, sample.raw.to(kind), sample.srgb.to(kind))
     stream, facts, _ = encode_stream(codec, options, point, placed, kind, seed)
     write_atomically(output, stream)

@@ -47,6 +47,7 @@ def _stream(data: bytes) -> dict[str, Any]:
         "rate_point": header.rate_point,
         "width": header.width,
         "height": header.height,
+        "srgb_bits": header.srgb_bits,
         "file_bytes": len(data),
         "header_bytes": len(data) - len(payload),
         "payload_bytes": len(payload),

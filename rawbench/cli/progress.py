@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -11,12 +12,38 @@ from typing import Any
 import click
 
 
+class _Troubles:
+    """Counts the cells without figures, and has a line for each; one for all that a method skips of a dataset."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+        self._told: set[tuple[str, str]] = set()
+
+    def line(self, cell: Any, outcome: Any) -> str:
+        """What to say of a cell; nothing where all is well, or said."""
+        if outcome.status == "ok":
+            return ""
+        if outcome.status != "skipped":
+            self._counts["failed"] += 1
+            return f"{outcome.status}: {outcome.message}"
+        self._counts["skipped"] += 1
+        place = (cell.method.label, cell.dataset.label)
+        if place in self._told:
+            return ""
+        self._told.add(place)
+        return f"skipped: {place[0]} on {place[1]}: {outcome.message.removeprefix(f'{cell.title}: ')}"
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {what}" for what, count in self._counts.items())
+
+
 class LineProgress:
     """A line every ten seconds, and one for every failure: for logs and CI."""
 
     def __init__(self, every_seconds: float = 10.0) -> None:
         self.every_seconds = every_seconds
-        self.total = self.done = self.failures = 0
+        self.total = self.done = 0
+        self._troubles = _Troubles()
         self._next = self._started = time.monotonic()
 
     def start(self, total: int, done: int) -> None:
@@ -27,15 +54,14 @@ class LineProgress:
 
     def finished(self, cell: Any, outcome: Any) -> None:
         self.done += 1
-        if outcome.status != "ok":
-            self.failures += 1
-            click.echo(f"{outcome.status}: {outcome.message}", err=True)
+        if line := self._troubles.line(cell, outcome):
+            click.echo(line, err=True)
         now = time.monotonic()
         if now >= self._next or self.done == self.total:
             self._next = now + self.every_seconds
             remaining = (now - self._started) / max(self.done - self._first, 1) * (self.total - self.done)
-            failures = f", {self.failures} failed" if self.failures else ""
-            click.echo(f"{self.done}/{self.total}{failures}, {remaining:.0f} s left  ({cell.title})")
+            troubles = f", {self._troubles}" if str(self._troubles) else ""
+            click.echo(f"{self.done}/{self.total}{troubles}, {remaining:.0f} s left  ({cell.title})")
 
     def close(self) -> None:
         pass
@@ -56,18 +82,16 @@ class BarProgress:
             transient=True,
         )
         self._task: Any = None
-        self._failures = 0
+        self._troubles = _Troubles()
 
     def start(self, total: int, done: int) -> None:
         self._task = self._bar.add_task("cells", total=total, completed=done, failures="")
         self._bar.start()
 
     def finished(self, cell: Any, outcome: Any) -> None:
-        if outcome.status != "ok":
-            self._failures += 1
-            self._bar.console.print(f"{outcome.status}: {outcome.message}", style="red", markup=False)
-        failures = f"{self._failures} failed" if self._failures else ""
-        self._bar.update(self._task, advance=1, description=cell.title, failures=failures)
+        if line := self._troubles.line(cell, outcome):
+            self._bar.console.print(line, style="red", markup=False)
+        self._bar.update(self._task, advance=1, description=cell.title, failures=str(self._troubles))
 
     def close(self) -> None:
         self._bar.stop()

@@ -110,7 +110,9 @@ def _finish(plan: Any, summary: Any, untimed: list[str]) -> None:
     failed = len(summary.failed) + len(summary.failed_before)
     if failed:
         click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
+    if summary.skipped:
+        click.echo(f"{summary.skipped} cells skipped: their method does not do that", err=True)
     for message in untimed:
         click.echo(message, err=True)
-    if failed or plan.problems or untimed:
+    if failed or summary.skipped or plan.problems or untimed:
         raise click.exceptions.Exit(CELL_FAILED)

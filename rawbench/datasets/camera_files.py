@@ -20,11 +20,12 @@ if TYPE_CHECKING:
 
 
 class CameraFilesDataset(Dataset):
-    """Camera files read by LibRaw: linear white-balanced camera RGB, and its 8-bit rendition.
+    """Camera files read by LibRaw: linear white-balanced camera RGB, and its rendition.
 
-    The rendition is what becomes of the 8-bit image: ``png`` (nothing), ``jpeg90`` (a JPEG of quality 90, decoded
-    again), ``jpeg90-444``, ``given`` (the image of the same name beside the camera file, which is cropped to it) or
-    ``camera`` (an in-camera-like rendition, see ``rawbench.camera.develop``). All images are test images.
+    The rendition is what becomes of the 8-bit image: ``png`` (nothing), ``png16`` (LibRaw's 16 bits in its place),
+    ``jpeg90`` (a JPEG of quality 90, decoded again), ``jpeg90-444``, ``given`` (the image of the same name beside the
+    camera file, which is cropped to it) or ``camera`` (an in-camera-like rendition, see ``rawbench.camera.develop``).
+    All images are test images.
     """
 
     class Options(RenditionOptions):
@@ -71,7 +72,7 @@ class CameraFilesDataset(Dataset):
         from rawbench.pictures import raw_tensor, srgb_tensor
 
         path = self._path(id)
-        camera = read_camera_file(path, self.options.raw_space)
+        camera = read_camera_file(path, self.options.raw_space, self._rendition().bits)
         if self._rendition().given:
             return self._load_given(id, path, camera)
         srgb, carrier_bytes = self._render(path, camera)
@@ -98,7 +99,7 @@ class CameraFilesDataset(Dataset):
 
         rendition = self._rendition()
         if not rendition.in_camera:
-            return apply_rendition(camera.srgb8, rendition)
+            return apply_rendition(camera.srgb(rendition.bits), rendition)
         if self.options.raw_space != "camera":
             raise SampleError(f"{path}: rendition camera is made in raw space camera")
         return develop(camera.raw16, camera.info.xyz_to_camera, rendition)

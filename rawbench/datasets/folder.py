@@ -30,8 +30,8 @@ class FolderDataset(CameraFilesDataset):
     """The camera files in a folder and below it: ``folder:root=DIR``.
 
     Or pairs of images, matched by name: linear 16-bit TIFF or PNG in a folder ``raw``, and 8-bit sRGB (16 bits are
-    rounded) in a folder ``sRGB`` or ``rgb`` beside it. Ids are the files' paths below the folder, so that they stay the
-    same when the folder moves.
+    rounded, unless the rendition is ``png16``, which needs them) in a folder ``sRGB`` or ``rgb`` beside it. Ids are the
+    files' paths below the folder, so that they stay the same when the folder moves.
     """
 
     name = "folder"
@@ -57,7 +57,7 @@ class FolderDataset(CameraFilesDataset):
     def _load_pair(self, id: str, path: Path) -> Sample:
         from rawbench.camera.alignment import fit_raw
         from rawbench.camera.renditions import apply_rendition
-        from rawbench.datasets.images import read_raw16, read_srgb8
+        from rawbench.datasets.images import read_raw16, read_srgb_at
         from rawbench.pictures import raw_tensor, srgb_tensor
 
         rendition, space = self._rendition(), self.options.raw_space
@@ -66,7 +66,7 @@ class FolderDataset(CameraFilesDataset):
         other = srgb_of_pair(path)
         if other is None:
             raise SampleError(f"{path}: no image of this name in a folder sRGB beside")
-        srgb, carrier_bytes = apply_rendition(read_srgb8(other), rendition)
+        srgb, carrier_bytes = apply_rendition(read_srgb_at(other, rendition.bits), rendition)
         try:
             raw16 = fit_raw(read_raw16(path), (srgb.shape[0], srgb.shape[1]))
         except SampleError as error:

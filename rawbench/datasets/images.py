@@ -1,4 +1,4 @@
-"""Read the image files of the field's pairs: raw at 16 bits, sRGB at 8."""
+"""Read the image files of the field's pairs: raw at 16 bits, sRGB at 8 or 16."""
 
 from __future__ import annotations
 
@@ -53,6 +53,27 @@ def read_srgb8(path: Path) -> np.ndarray:
     if pixels.dtype != np.uint8:
         raise SampleError(f"{path}: an sRGB of {pixels.dtype}; 8 or 16 bits are needed")
     return pixels
+
+
+def read_srgb16(path: Path) -> np.ndarray:
+    """An sRGB image of 16 bits as it is in the file: uint16 (H, W, 3), 65535 = white.
+
+    One of 8 bits is refused: its figures would stand among those of 16 bits.
+
+    Raises:
+        SampleError: missing, unreadable, or of another kind.
+    """
+    if path.suffix.lower() in (".jpg", ".jpeg"):
+        raise SampleError(f"{path}: a JPEG has 8 bits; rendition png16 needs an sRGB of 16")
+    pixels = _read_image(path)
+    if pixels.dtype != np.uint16:
+        raise SampleError(f"{path}: an sRGB of {pixels.dtype}; rendition png16 needs 16 bits")
+    return pixels
+
+
+def read_srgb_at(path: Path, bits: int) -> np.ndarray:
+    """An sRGB image at a depth: ``read_srgb8`` or ``read_srgb16``."""
+    return read_srgb16(path) if bits == 16 else read_srgb8(path)
 
 
 def demosaic_rggb(planes: np.ndarray) -> np.ndarray:

@@ -24,7 +24,8 @@ class NusDataset(PreparedDataset):
 
     (a) The quarter-resolution set of Nam et al. (CVPR 2022): ``SonyA57|SamsungNX2000|OlympusEPL6 / train|val|test /
     raw|sRGB``, 16-bit linear TIFF, and 8-bit PNG (Samsung) or 16-bit TIFF sRGB, paired by their order of names. sRGB
-    of 16 bits is rounded to 8 by 257; portraits that lie on their side are turned. Its folders are its splits.
+    of 16 bits is rounded to 8 by 257, or taken as it is with ``rendition=png16``, for which Samsung's 8 are too few;
+    portraits that lie on their side are turned. Its folders are its splits.
 
     (b) The original camera files of the eight cameras, rendered by LibRaw (``rendition=given`` takes the JPEG beside
     them). Fujifilm's X-Trans files are listed as not used. Splits: the frozen five folds of

@@ -47,7 +47,7 @@ class Pair:
     """What the files of an image hold: raw and sRGB at one size, and the camera file where there is one."""
 
     raw16: np.ndarray
-    srgb8: np.ndarray
+    srgb: np.ndarray
     camera: CameraFile | None
 
 
@@ -128,13 +128,15 @@ class PreparedDataset(Dataset):
         return id
 
     def info(self, id: str) -> SampleInfo:
-        """What the manifest says of an image; how large a JPEG is, or what a given image shows, needs its pixels."""
+        """What the manifest says of an image; how large a JPEG is, what a given image shows, or
+        whether that of a pair has 16 bits, needs its pixels."""
         if id not in self._infos:
             from rawbench.camera.renditions import parse_rendition
 
             entry = self._find(id)
             wanted = parse_rendition(self.options.rendition)
-            if wanted.quality is not None or wanted.given:
+            pair16 = wanted.bits == 16 and Path(entry.raw.path).suffix.lower() not in CAMERA_SUFFIXES
+            if wanted.quality is not None or wanted.given or pair16:
                 return self.load(id).info
             self._infos[id] = self._info(entry, None, (entry.height, entry.width))
         return self._infos[id]
@@ -154,7 +156,7 @@ class PreparedDataset(Dataset):
                 raise SampleError(f"{entry.raw.path}: rendition camera is made from camera files, in raw space camera")
             srgb, carrier_bytes = develop(pair.raw16, pair.camera.info.xyz_to_camera, wanted)
         else:
-            srgb, carrier_bytes = apply_rendition(pair.srgb8, wanted)
+            srgb, carrier_bytes = apply_rendition(pair.srgb, wanted)
         if wanted.given and entry.srgb and entry.srgb.path.lower().endswith((".jpg", ".jpeg")):
             carrier_bytes = entry.srgb.bytes
         info = self._infos[id] = self._info(entry, carrier_bytes, (srgb.shape[0], srgb.shape[1]))
@@ -185,28 +187,30 @@ class PreparedDataset(Dataset):
         import numpy as np
 
         from rawbench.camera.alignment import fit_raw
-        from rawbench.datasets.images import read_raw16, read_srgb8
+        from rawbench.camera.renditions import parse_rendition
+        from rawbench.datasets.images import read_raw16, read_srgb_at
 
-        camera = None
+        camera, bits = None, parse_rendition(self.options.rendition).bits
         path = source / entry.raw.path
         if path.suffix.lower() in CAMERA_SUFFIXES:
             from rawbench.camera.read import read_camera_file
 
-            camera = read_camera_file(path, self.options.raw_space)
-            raw16, srgb8 = camera.raw16, camera.srgb8
+            camera = read_camera_file(path, self.options.raw_space, bits)
+            raw16, srgb = camera.raw16, camera.srgb(bits)
         else:
             if self.options.raw_space != "camera":
                 raise SampleError(f"{entry.raw.path}: raw space xyz needs camera files, not pairs of images")
-            raw16, srgb8 = read_raw16(path, self.white), None
-        if srgb8 is None or self.options.rendition == "given":
+            raw16, srgb = read_raw16(path, self.white), None
+        if srgb is None or self.options.rendition == "given":
             if entry.srgb is None:
                 raise SampleError(f"{entry.raw.path}: rendition given: there is no image beside it")
-            srgb8 = np.ascontiguousarray(np.rot90(read_srgb8(source / entry.srgb.path), entry.orientation // 90))
+            found = read_srgb_at(source / entry.srgb.path, bits)
+            srgb = np.ascontiguousarray(np.rot90(found, entry.orientation // 90))
             try:
-                raw16 = fit_raw(raw16, (srgb8.shape[0], srgb8.shape[1]))
+                raw16 = fit_raw(raw16, (srgb.shape[0], srgb.shape[1]))
             except SampleError as error:
                 raise SampleError(f"{entry.srgb.path}: {error}") from None
-        return Pair(raw16, srgb8, camera)
+        return Pair(raw16, srgb, camera)
 
     def _entry(self, source: Path, found: Found) -> Entry:
         camera_file = found.raw.suffix.lower() in CAMERA_SUFFIXES
@@ -283,11 +287,11 @@ class PreparedDataset(Dataset):
             return str(error).removeprefix(f"{source / entry.raw.path}: ")
         if pair.camera is not None and pair.camera.info.turned != entry.turned:
             return f"turned by {(pair.camera.info.turned - entry.turned) % 360} degrees to the left since"
-        height, width = pair.srgb8.shape[:2]
+        height, width = pair.srgb.shape[:2]
         camera_size = entry.srgb is not None and pair.camera is not None
         if (height, width) != (entry.height, entry.width) and not camera_size:
             return f"{width}x{height} pixels, {entry.width}x{entry.height} were prepared"
-        return describe_misfit(pair.raw16, pair.srgb8)
+        return describe_misfit(pair.raw16, pair.srgb)
 
     def _info(self, entry: Entry, carrier_bytes: int | None, size: tuple[int, int]) -> SampleInfo:
         facts: dict[str, Any] = {"simulated": entry.simulated, "iso": entry.iso, "camera": entry.camera}

@@ -13,7 +13,7 @@ from rawbench.options import Options
 class RenditionOptions(Options):
     """Rendition and raw space."""
 
-    rendition: str = Field(default="png", description="png, jpeg10 ... jpeg100[-444], given, camera")
+    rendition: str = Field(default="png", description="png, png16, jpeg10 ... jpeg100[-444], given, camera")
     raw_space: Literal["camera", "xyz"] = "camera"
 
     @field_validator("rendition")

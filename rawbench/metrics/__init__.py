@@ -15,7 +15,7 @@ BUILT_IN = {
     "psnr": ("pixelwise:Psnr", "PSNR of linear raw, peak 1, output clipped; mean of per-image values"),
     "psnr16": ("pixelwise:Psnr16", "PSNR of linear raw, both rounded to 16 bits"),
     "psnr_pooled": ("pixelwise:PsnrPooled", "PSNR of the mean over images of the squared error"),
-    "psnr_clipped": ("pixelwise:PsnrClipped", "PSNR of linear raw where a channel of the sRGB is 255"),
+    "psnr_clipped": ("pixelwise:PsnrClipped", "PSNR of linear raw where a channel of the sRGB is at full scale"),
     "mae": ("pixelwise:MeanAbsoluteError", "mean absolute error of linear raw"),
     "relative_error": ("pixelwise:RelativeError", "mean of |a - b| / max((a + b) / 2, 0.001)"),
     "ssim": ("structure:Ssim", "SSIM, Gaussian 11x11 window of sigma 1.5, data range 1"),

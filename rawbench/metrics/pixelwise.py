@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from rawbench.metric import Metric
 from rawbench.metrics.strips import strips
+from rawbench.srgb import full_scale
 from rawbench.types import Sample
 
 if TYPE_CHECKING:
@@ -49,16 +50,16 @@ def relative_error(reference: Tensor, decoded: Tensor) -> float:
 
 
 def mean_squared_error_where_clipped(reference: Tensor, decoded: Tensor, srgb: Tensor) -> float:
-    """Mean squared error over the pixels whose sRGB is 255 in any channel; NaN where there are none.
+    """Mean squared error over the pixels whose sRGB is at full scale in any channel; NaN where there are none.
 
     Args:
         reference: float32 (3, H, W).
         decoded: float32 (3, H, W).
-        srgb: uint8 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
     """
     squared, pixels = [], []
     for a, b, shown in strips(reference, decoded, srgb):
-        clipped = (shown == 255).any(dim=0)
+        clipped = (shown == full_scale(srgb)).any(dim=0)
         squared.append(((a - b).square() * clipped).sum())
         pixels.append(clipped.sum())
     count = int(sum(pixels))
@@ -96,12 +97,12 @@ class PsnrPooled(Psnr):
 
 
 class PsnrClipped(Metric):
-    """PSNR of linear raw where the rendition has lost it: any sRGB channel at 255. NaN if nowhere."""
+    """PSNR of linear raw where the rendition has lost it: any sRGB channel at full scale. NaN if nowhere."""
 
     name = "psnr_clipped"
     unit = "dB"
     default = False
-    summary = "PSNR of linear raw where a channel of the sRGB is 255"
+    summary = "PSNR of linear raw where a channel of the sRGB is at full scale"
 
     def compute(self, reference: Tensor, decoded: Tensor, sample: Sample) -> float:
         return psnr_of(mean_squared_error_where_clipped(reference, decoded, sample.srgb))

@@ -26,6 +26,7 @@ from rawbench.plan import DatasetSpec, open_dataset
 from rawbench.plugins import Catalogue
 from rawbench.results import Results
 from rawbench.runner import decode_stream
+from rawbench.srgb import code_step
 from rawbench.store import Store
 from rawbench.types import RatePoint, Sample
 
@@ -208,7 +209,12 @@ def draw_image(image: DecodedImage, width: int) -> ImagePictures:
         maps = tuple(_map_picture(name, title, values, width) for title, values in found.maps.items())
         methods.append(MethodPictures(name, found.caption, rebuilt, erred, maps))
     originals = (
-        picture("sRGB", "what the decoder sees", _pixels(sample.srgb), width),
+        picture(
+            "sRGB",
+            "what the decoder sees",
+            _pixels((sample.srgb.int() // code_step(sample.srgb)).to(torch.uint8)),
+            width,
+        ),
         picture("raw", "rendered by the plain ISP", render(sample.raw), width),
     )
     title = f"{sample.info.id}, {sample.info.camera}" + (" (simulated)" if sample.info.simulated else "")

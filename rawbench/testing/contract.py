@@ -16,6 +16,7 @@ from rawbench.names import suggest
 from rawbench.testing.evidence import PAIR, Evidence
 
 GROWN_BYTES = 2**29
+WORSE, LITTLE = 8.0, 1e-9  # how far the squared error with 16 bits of sRGB may be above that with 8: fits have luck
 Record = dict[str, Any]
 Faults = Callable[[Evidence], Iterable[str]]
 
@@ -71,6 +72,8 @@ def declaration(evidence: Evidence) -> Iterator[str]:
         yield f"format_version is {version!r}, not a number from 1 to 15"
     if not isinstance(tolerance, int | float) or not 0 <= tolerance < 1:
         yield f"decode_tolerance is {tolerance!r}, not a number from 0 to below 1"
+    if described["srgb_bits"] not in ([8], [8, 16]):
+        yield f"srgb_bits is {tuple(described['srgb_bits'])}, not (8,) or (8, 16)"
     for name, reason in described["opt_outs"].items():
         if name not in CHECKS:
             yield f"it opts out of {name!r}, and there is no such check{suggest(name, CHECKS)}"
@@ -203,6 +206,21 @@ def plain_images(evidence: Evidence) -> Iterator[str]:
 @check("noise_images", "noise, and noise under an sRGB that has nothing to do with it, are encoded and decoded")
 def noise_images(evidence: Evidence) -> Iterator[str]:
     yield from _whole_images(evidence, "noise")
+
+
+@check("sixteen_bits", "images whose sRGB has 16 bits are encoded and decoded, and not far worse than with 8")
+def sixteen_bits(evidence: Evidence) -> Iterator[str]:
+    if 16 not in _described(evidence)["srgb_bits"]:
+        raise NotJudged("it takes an sRGB of 8 bits alone")
+    yield from _whole_images(evidence, "deep")
+    for record in evidence.of("encode", "decode_here", image="scene-a-16"):
+        other = evidence.one("encode", "decode_here", image="scene-a", point=record["point"])
+        deep, plain = (_squared_error(evidence, found) if found else None for found in (record, other))
+        if deep is not None and plain is not None and deep > WORSE * plain + LITTLE:
+            yield (
+                f"{_place(record)}: the mean squared error is {deep:.3g}, with 8 bits of sRGB it is "
+                f"{plain:.3g}: it does not go by the sRGB's full scale (rawbench.srgb)"
+            )
 
 
 @check("lossless", "the last rate point is exact on the 16-bit grid")
@@ -467,6 +485,12 @@ def _whole_images(evidence: Evidence, kind: str) -> Iterator[str]:
     for record in [] if failures else _decoded(evidence, images):
         if fault := output_fault(record, _shape(evidence, record), evidence.device):
             yield f"{_place(record)}: {fault}"
+
+
+def _squared_error(evidence: Evidence, record: Record) -> float | None:
+    """The mean squared error of what decode returned, or None where it is no raw."""
+    decoded, raw = evidence.array(record), evidence.images[record["image"]].raw
+    return None if decoded is None or decoded.shape != raw.shape else float(((decoded - raw) ** 2).mean())
 
 
 def _distance(evidence: Evidence, first: Record, second: Record) -> float:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
-from rawbench.stream import MAGIC, codec_id, read_stream, write_stream
+import torch
+from torch import Tensor
+
+from rawbench.stream import codec_id, read_stream, write_stream
 from rawbench.varint import write_varint
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 def damaged_files(data: bytes, payload_bytes: int) -> Iterator[tuple[str, bytes]]:
@@ -39,7 +38,7 @@ def damaged_files(data: bytes, payload_bytes: int) -> Iterator[tuple[str, bytes]
     claim = data[:4] + write_varint(40_000) + write_varint(25_000) + bytes(4)
     yield "a header that claims 10^9 pixels", claim
     yield "a header that claims 4*10^12 pixels", data[:4] + write_varint(2**21 - 1) * 2 + bytes(4)
-    yield "a format version of 0", bytes([MAGIC]) + data[1:]
+    yield "a format version of 0", bytes([data[0] & 0xF0]) + data[1:]
 
 
 def foreign_files(
@@ -62,6 +61,7 @@ def foreign_files(
     changed[0, 0, 0] ^= 1
     yield "the sRGB of another image", data, other_srgb
     yield "an sRGB with one value changed", data, changed
+    yield "the sRGB with 16 bits", data, (srgb.int() * 257).to(torch.uint16)
     yield "an sRGB of another size", data, wrong_size_srgb
     yield "an sRGB with rows and columns swapped", data, srgb.transpose(1, 2).contiguous()
     foreign = replace(header, codec_id=codec_id(f"not {name}"))

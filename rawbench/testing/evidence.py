@@ -3,7 +3,8 @@
 ========== ============ ==============================================================================
 process    surroundings what happens in it
 ========== ============ ==============================================================================
-encode     usual        every image is encoded, and decoded again by new instances in the same process
+encode     usual        every image is encoded, and decoded again by new instances in the same process; those with
+                        an sRGB of 16 bits where the method takes them
 again      other        some images are encoded again
 decode     usual        files are decoded; the raw images are on no disk and in no memory by then
 elsewhere  other        some files are decoded with other threads, vector width, hash seed and clock
@@ -28,7 +29,7 @@ from rawbench.testing.subject import Subject
 PROCESSES = ("encode", "again", "decode", "elsewhere", "damage", "golden")
 DAY_SECONDS = 86400.0
 PAIR = ("pair-a", "pair-b")
-ELSEWHERE = ("scene-a", "17x33", *PAIR)
+ELSEWHERE = ("scene-a", "17x33", "scene-a-16", *PAIR)
 
 # Which rate points an image is encoded at: all of them, the middle one, or (all other kinds) the first and the last.
 WANTED = {"natural": "all", "odd": "all", "small": "all", "medium": "middle"}

@@ -1,9 +1,9 @@
 """Golden streams: files that an earlier version wrote, and that every later version must read.
 
 In ``results/golden/METHOD/``: ``vN-IMAGE-qP.rbs`` is a stream of format version N at rate point P, and the ``.npz``
-of that name holds ``srgb``, uint8 (3, H, W), and ``raw``, float32 (3, H, W), what it decoded to when it was written.
-They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after. Those of the
-built-in methods are in the installed package too.
+of that name holds ``srgb``, uint8 or uint16 (3, H, W), and ``raw``, float32 (3, H, W), what it decoded to when it was
+written. They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after. Those of
+the built-in methods are in the installed package too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from rawbench.plugins import Catalogue
 from rawbench.testing.evidence import PAIR, Evidence
 from rawbench.testing.processes import Launcher
 
-IMAGES = (PAIR[0], "17x33")
+IMAGES = (PAIR[0], "17x33", "17x33-16")
 NEEDED = ("declaration", "runs", "shape", "dtype", "finite", "range", "odd_sizes", "fresh_process")
 
 

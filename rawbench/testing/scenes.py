@@ -22,15 +22,19 @@ class Image:
 
     Attributes:
         name: unique in the kit.
-        kind: which checks it serves: natural, medium, pair, odd, small, plain or noise.
+        kind: which checks it serves: natural, medium, pair, odd, small, plain, noise or deep.
         raw: float32 (3, H, W) in [0, 1], on the 16-bit grid.
-        srgb: uint8 (3, H, W).
+        srgb: uint8 (3, H, W); uint16 of the kind deep.
     """
 
     name: str
     kind: str
     raw: np.ndarray
     srgb: np.ndarray
+
+
+# Also with an sRGB of 16 bits, for the methods that take it: "scene-a-16" is "scene-a" otherwise.
+DEEP = ("scene-a", "17x33", "1x1", "constant", "black", "saturated", "noise")
 
 
 @cache
@@ -51,7 +55,7 @@ def kit_images() -> tuple[Image, ...]:
     flat = np.broadcast_to(np.array([0.21, 0.34, 0.17])[:, None, None], (3, 40, 48))
     noise = np.random.default_rng(21).random((3, 40, 56))
     other = np.random.default_rng(22).integers(0, 256, (3, 40, 56), dtype=np.uint8)
-    return (
+    images = (
         *scenes,
         _image("constant", "plain", flat),
         _image("black", "plain", np.zeros((3, 40, 48))),
@@ -59,21 +63,23 @@ def kit_images() -> tuple[Image, ...]:
         _image("noise", "noise", noise),
         Image("unrelated-noise", "noise", _on_grid(noise), other),
     )
+    return (*images, *(_deep(image) for image in images if image.name in DEEP))
 
 
-def render(raw: np.ndarray) -> np.ndarray:
-    """A plain rendition: colour matrix, a brightening tone curve, the sRGB transfer function, 8 bits.
+def render(raw: np.ndarray, bits: int = 8) -> np.ndarray:
+    """A plain rendition: colour matrix, a brightening tone curve, the sRGB transfer function, 8 or 16 bits.
 
     Args:
         raw: (3, H, W) in [0, 1], white-balanced camera RGB.
+        bits: of a code.
 
     Returns:
-        uint8 (3, H, W).
+        uint8 or uint16 (3, H, W).
     """
     linear = np.clip(np.einsum("ij,jhw->ihw", CAMERA_TO_SRGB, raw), 0, 1)
     linear = 1 - (1 - linear) ** 1.4
     encoded = np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * np.maximum(linear, 1e-9) ** (1 / 2.4) - 0.055)
-    return np.round(np.clip(encoded, 0, 1) * 255).astype(np.uint8)
+    return np.round(np.clip(encoded, 0, 1) * (2**bits - 1)).astype(np.uint8 if bits == 8 else np.uint16)
 
 
 def dead_leaves(height: int, width: int, seed: int) -> np.ndarray:
@@ -121,6 +127,10 @@ def _natural(name: str, kind: str, height: int, width: int, seed: int) -> Image:
 def _image(name: str, kind: str, raw: np.ndarray) -> Image:
     stored = _on_grid(raw)
     return Image(name, kind, stored, render(stored.astype(np.float64)))
+
+
+def _deep(image: Image) -> Image:
+    return Image(f"{image.name}-16", "deep", image.raw, render(image.raw.astype(np.float64), 16))
 
 
 def _on_grid(raw: np.ndarray) -> np.ndarray:

@@ -24,6 +24,7 @@ from torch import Tensor
 from rawbench.codec import Codec, Context
 from rawbench.errors import StreamError, UsageError
 from rawbench.runner import decode_stream
+from rawbench.srgb import bits_of
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.testing import damage, state
 from rawbench.testing.subject import Subject, find_codec
@@ -74,6 +75,10 @@ class Stage:
     def resources(self) -> dict[str, Any]:
         return {name: getattr(self.options, name) for name in self.codec.resource_options}
 
+    def takes(self, image: str) -> bool:
+        """Whether the method takes the depth of an image's sRGB."""
+        return bits_of(self.images[image][1]) in self.codec.capabilities_of(self.options).srgb_bits
+
     def encoder(self, point: RatePoint, options: Any = None) -> Codec:
         """A new instance for encoding."""
         instance = self.codec(self.options if options is None else options, point)
@@ -97,7 +102,8 @@ class Stage:
     def wrap(self, point: RatePoint, payload: bytes, image: str) -> bytes:
         """The whole file."""
         srgb = self.images[image][1]
-        header = Header(codec_id(self.codec.name), self.codec.format_version, point.index, srgb.shape[1], srgb.shape[2])
+        _, height, width = srgb.shape
+        header = Header(codec_id(self.codec.name), self.codec.format_version, point.index, height, width, bits_of(srgb))
         return write_stream(header, payload, srgb)
 
     def keep(self, record: dict[str, Any], decoded: Any, name: str) -> None:
@@ -222,7 +228,7 @@ def _encode_at(stage: Stage, point: RatePoint) -> None:
     if instance is None:
         return
     for image, wanted in stage.job["wanted"].items():
-        if not _is_wanted(wanted, point, stage.points):
+        if not _is_wanted(wanted, point, stage.points) or not stage.takes(image):
             continue
         payload = None
         about = {"image": image, "point": point.index}
@@ -377,6 +383,7 @@ def _describe_codec(codec: Any, options: Any, points: list[RatePoint]) -> dict[s
         "points": [[point.index, point.name] for point in points],
         "opt_outs": dict(capabilities.opt_outs),
         "devices": list(capabilities.devices),
+        "srgb_bits": list(capabilities.srgb_bits),
         "lossless": capabilities.lossless,
         "tolerance": capabilities.decode_tolerance,
         "refuses_unknown_options": refuses,

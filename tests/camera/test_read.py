@@ -48,6 +48,16 @@ def test_both_renditions_are_the_fields(photo):
     assert file.raw16.dtype == np.uint16 and file.srgb8.dtype == np.uint8
 
 
+def test_libraws_8_bits_are_its_16_cut_off(photo):
+    file, deep = read_camera_file(photo), read_camera_file(photo, srgb_bits=16)
+    with rawpy.imread(str(photo)) as raw:
+        expected = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
+    np.testing.assert_array_equal(deep.srgb(16), expected)
+    np.testing.assert_array_equal(deep.srgb8, file.srgb8)
+    np.testing.assert_array_equal(deep.raw16, file.raw16)
+    assert deep.srgb(16).dtype == np.uint16 and file.srgb16 is None and file.srgb(8) is file.srgb8
+
+
 def test_the_digest_is_the_files(photo):
     info = read_camera_info(photo)
     assert info.digest == hashlib.sha256(photo.read_bytes()).hexdigest()

@@ -65,8 +65,14 @@ def test_unknown_renditions_are_refused_with_those_that_exist(name):
 def test_renditions_that_are_not_made_of_the_8_bit_image():
     assert parse_rendition("given").given and parse_rendition("camera").in_camera
     assert parse_rendition("camera").quality == 92
-    with pytest.raises(UsageError, match="methods are given sRGB of 8 bits"):
-        parse_rendition("png16")
+
+
+def test_png16_is_the_pixels_themselves(srgb):
+    rendition = parse_rendition("png16")
+    assert rendition == Rendition("png16", bits=16) and parse_rendition("png").bits == 8
+    pixels, carrier_bytes = apply_rendition(srgb.astype(np.uint16) * 257, rendition)
+    assert pixels.dtype == np.uint16 and carrier_bytes is None
+    np.testing.assert_array_equal(pixels, srgb * 257.0)
 
 
 def test_the_camera_rendition_is_a_jpeg_of_its_own_pixels(srgb):

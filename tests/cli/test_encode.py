@@ -56,6 +56,29 @@ def test_a_given_srgb_is_what_the_decoder_needs(call, photo, name):
         assert not (photo.parent / "y.npy").exists()
 
 
+def test_16_bits_of_srgb_from_a_file_or_the_photo(call, photo):
+    from rawbench.camera.read import read_camera_file
+
+    tifffile.imwrite(photo.with_name("deep.tif"), read_camera_file(photo, srgb_bits=16).srgb(16), photometric="rgb")
+    Image.fromarray(read_camera_file(photo).srgb8).save(photo.with_name("plain.png"))
+    encode = ("encode", "deep", photo, "-o", "x.rbs", "--rate-point", "0", "--rendition", "png16")
+    assert call(*encode).code == 0
+    first = photo.with_name("x.rbs").read_bytes()
+    assert call(*encode, "--srgb", "deep.tif").code == 0
+    assert photo.with_name("x.rbs").read_bytes() == first
+    assert json.loads(call("inspect", "x.rbs", "--json").out)["srgb_bits"] == 16
+    decode = ("decode", "x.rbs", "-o", "x.npy", "--srgb")
+    for srgb in (photo, "deep.tif"):
+        assert call(*decode, srgb, "--rendition", "png16").code == 0
+    for srgb in (photo, "plain.png"):
+        ended = call(*decode, srgb)
+        assert ended.code == 4 and "x.rbs: the stream is for an sRGB of 16 bits (rendition png16)" in ended.err
+    ended = call(*decode, "plain.png", "--rendition", "png16")
+    assert ended.code == 4 and "plain.png: an sRGB of uint8; rendition png16 needs 16 bits" in ended.err
+    ended = call("encode", "mean", photo, "-o", "y.rbs", "--rate-point", "0", "--rendition", "png16")
+    assert ended.code == 2 and "mean takes an sRGB of 8 bits; this one has 16" in ended.err
+
+
 def test_inspect(call, photo):
     call("encode", "mean", photo, "-o", "x.rbs", "--rate-point", "0")
     found = json.loads(call("inspect", "x.rbs", "--json").out)

@@ -65,7 +65,7 @@ def test_an_unknown_name(call):
 def test_plugins_tell_what_they_bring(call):
     found = json.loads(call("plugins", "--json").out)
     tiny = next(value for name, value in found["plugins"].items() if name.endswith("tiny_plugin.py"))
-    assert tiny["methods"] == ["failing", "mean"] and tiny["datasets"] == ["tiny"]
+    assert tiny["methods"] == ["deep", "failing", "mean"] and tiny["datasets"] == ["tiny"]
 
 
 def test_env_has_versions_and_hardware(call):

@@ -1,11 +1,12 @@
 from __future__ import annotations
 
 import io
+from types import SimpleNamespace
 
 from rich.console import Console
 from rich.progress import Progress
 
-from rawbench.cli.progress import BarSteps, LineSteps
+from rawbench.cli.progress import BarSteps, LineProgress, LineSteps
 from rawbench.codec import Context
 
 
@@ -35,6 +36,18 @@ def test_a_part_of_the_work():
     for done in (0, 2, 4):
         context.part(0.5, 0.75)(done, 4)
     assert told == [0.5, 0.625, 0.75]
+
+
+def test_what_a_method_skips_is_said_once_a_dataset(capsys):
+    progress = LineProgress(every_seconds=0)
+    progress.start(4, 0)
+    for image, status in enumerate(("skipped", "skipped", "error", "ok")):
+        method, dataset = SimpleNamespace(label="mine"), SimpleNamespace(label="theirs")
+        cell = SimpleNamespace(title=f"mine q=1 on theirs/{image}", method=method, dataset=dataset)
+        progress.finished(cell, SimpleNamespace(status=status, message=f"{cell.title}: for a reason"))
+    told = capsys.readouterr()
+    assert told.err == "skipped: mine on theirs: for a reason\nerror: mine q=1 on theirs/2: for a reason\n"
+    assert "4/4, 2 skipped, 1 failed" in told.out
 
 
 def test_nobody_has_to_watch():

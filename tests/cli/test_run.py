@@ -64,6 +64,22 @@ def test_a_failing_method_is_a_row(call, tmp_path, how, status, cause):
     assert sorted(states) == sorted(["ok", "ok", "ok", status]), "what was measured is kept"
 
 
+def test_a_method_of_8_bits_skips_16_with_its_reason(call, tmp_path):
+    command = ("run", "--methods", "mean,deep", "--dataset", "tiny:bits=16", "--metrics", "psnr,psnr_clipped",
+               "--limit", "2", "--out", "run")  # fmt: skip
+    reason = "skipped: mean on tiny:bits=16: mean takes an sRGB of 8 bits; this one has 16"
+    first = call(*command)
+    assert first.code == 4 and first.err.count(reason) == 1
+    assert "4 cells skipped: their method does not do that" in first.err and "failed" not in first.err
+    states = [(row[0], row[3], row[6] is None) for row in rows(tmp_path / "run")]
+    assert states.count(("mean", "skipped", True)) == 4 and states.count(("deep", "ok", False)) == 4
+    again = call(*command)
+    assert again.code == 4 and "4 cells skipped" in again.err and "failed before" not in again.err
+    for out in (first.out, again.out, call("table", "run").out):
+        assert "skipped" in out.splitlines()[0] + out and reason in out
+        assert "ceiling: none with png16" in out
+
+
 @pytest.mark.parametrize(
     ("how", "status", "cause"),
     [("die", "error", "the worker was ended by SIGKILL"), ("hang", "timeout", "took more than 8 s")],

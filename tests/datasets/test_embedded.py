@@ -39,7 +39,7 @@ def test_simulated_images_say_so():
         assert np.abs(np.linalg.det(np.array(info.facts["xyz_to_camera"]).reshape(3, 3))) > 0.01
 
 
-@pytest.mark.parametrize("rendition", ["png", "jpeg90"])
+@pytest.mark.parametrize("rendition", ["png", "png16", "jpeg90"])
 def test_every_image_is_a_sample(rendition):
     sample = dataset(rendition=rendition)
     for id in sample.ids():
@@ -47,10 +47,11 @@ def test_every_image_is_a_sample(rendition):
         loaded = sample.load(id)
         assert loaded.info == info and info.rendition == rendition and info.raw_space == "camera"
         assert loaded.raw.shape == loaded.srgb.shape == (3, info.height, info.width)
-        assert loaded.raw.dtype == torch.float32 and loaded.srgb.dtype == torch.uint8
+        assert loaded.raw.dtype == torch.float32
+        assert loaded.srgb.dtype == (torch.uint16 if rendition == "png16" else torch.uint8)
         assert float(loaded.raw.min()) >= 0 and float(loaded.raw.max()) <= 1
         assert torch.equal((loaded.raw * 65535).round() / 65535, loaded.raw)
-        assert ("carrier_bytes" in info.facts) == (rendition != "png")
+        assert ("carrier_bytes" in info.facts) == rendition.startswith("jpeg")
 
 
 def test_the_set_has_exposures_bits_and_shapes_of_all_kinds():

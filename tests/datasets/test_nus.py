@@ -61,8 +61,29 @@ def test_renditions(prepared):
     assert jpeg.info(id).facts["carrier_bytes"] > 100
     with pytest.raises(SampleError, match="rendition camera is made from camera files"):
         dataset(prepared.root, rendition="camera").load(id)
-    with pytest.raises(UsageError, match="8 bits"):
-        dataset(prepared.root, rendition="png16")
+
+
+def test_png16_takes_16_bits_as_they_are_and_no_8(prepared, nus_tree):
+    id, opened = "SonyA57/test/SonyA57_0004", dataset(prepared.root, rendition="png16")
+    sample = opened.load(id)
+    pixels = tifffile.imread(nus_tree / "SonyA57/test/sRGB/SonyA57_0004.tif")
+    assert sample.srgb.dtype == torch.uint16
+    assert np.array_equal(sample.srgb.permute(1, 2, 0).numpy(), pixels)
+    assert torch.equal(sample.raw, prepared.load(id).raw)
+    assert opened.info(id) == sample.info and sample.info.rendition == "png16"
+    assert sample.info.source_digest != prepared.info(id).source_digest
+    for call in (opened.info, opened.load):
+        with pytest.raises(SampleError, match=r"SamsungNX2000_0004.png: an sRGB of uint8; rendition png16 needs 16"):
+            call("SamsungNX2000/test/SamsungNX2000_0004")
+
+
+def test_png16_of_camera_files_is_libraws(nus_camera_files, tmp_path):
+    dataset(tmp_path / "root").prepare(nus_camera_files, tmp_path / "root")
+    plain, deep = (dataset(tmp_path / "root", rendition=name) for name in ("png", "png16"))
+    id = deep.ids()[0]
+    sample = deep.load(id)
+    assert deep.info(id) == sample.info
+    assert np.array_equal(sample.srgb.numpy() >> 8, plain.load(id).srgb.numpy())
 
 
 def test_a_copy_that_is_well_has_no_problems(prepared):

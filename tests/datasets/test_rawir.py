@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 import torch
 
-from rawbench.datasets.images import demosaic_rggb, read_srgb8
+from rawbench.datasets.images import demosaic_rggb, read_srgb8, read_srgb16
 from rawbench.datasets.rawir import RawIrDataset, hashed_split
 from rawbench.errors import SampleError
 from rawbench.options import build_options
@@ -64,11 +66,23 @@ def test_hashed_splits_are_stable():
 
 
 def test_sixteen_bits_round_to_the_nearest_of_eight(tmp_path):
-    import tifffile
-
     values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
     tifffile.imwrite(tmp_path / "x.tif", np.stack([values] * 3, axis=2))
     assert np.array_equal(read_srgb8(tmp_path / "x.tif")[..., 0], np.rint(values / 257).astype(np.uint8))
+
+
+def test_sixteen_bits_are_given_as_they_are_and_eight_are_refused(tmp_path):
+    values = np.arange(65536, dtype=np.uint16).reshape(256, 256)
+    pixels = np.stack([values, values[::-1], values.T], axis=2)
+    tifffile.imwrite(tmp_path / "x.tif", pixels)
+    (tmp_path / "x.png").write_bytes(imagecodecs.png_encode(pixels))
+    (tmp_path / "y.png").write_bytes(imagecodecs.png_encode((pixels >> 8).astype(np.uint8)))
+    for name in ("x.tif", "x.png"):
+        assert np.array_equal(read_srgb16(tmp_path / name), pixels)
+    with pytest.raises(SampleError, match="y.png: an sRGB of uint8; rendition png16 needs 16 bits"):
+        read_srgb16(tmp_path / "y.png")
+    with pytest.raises(SampleError, match="z.jpg: a JPEG has 8 bits"):
+        read_srgb16(tmp_path / "z.jpg")
 
 
 def test_other_folders(tmp_path):

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -91,6 +92,16 @@ def test_psnr_clipped_counts_burnt_out_pixels_only(make_sample) -> None:
     decoded[:, 0, :2] = raw[:, 0, :2] - 0.1
     value = PsnrClipped().compute(raw, decoded, make_sample(raw))
     assert value == pytest.approx(20.0, abs=1e-5)
+
+
+def test_psnr_clipped_goes_by_the_full_scale_of_the_srgb(make_sample) -> None:
+    raw = torch.full((3, 4, 5), 0.5)
+    codes = torch.full((3, 4, 5), 255, dtype=torch.int32)
+    codes[1, 0, :2] = 65535
+    sample = replace(make_sample(raw), srgb=codes.to(torch.uint16))
+    decoded = raw + 0.25
+    decoded[:, 0, :2] = raw[:, 0, :2] - 0.1
+    assert PsnrClipped().compute(raw, decoded, sample) == pytest.approx(20.0, abs=1e-5)
 
 
 def test_psnr_clipped_is_not_defined_without_clipping(make_sample) -> None:

@@ -340,6 +340,25 @@ class MisspellsOptOut(Honest):
     capabilities = Capabilities(lossless=True, opt_outs={"od_sizes": "a slip of the pen"})
 
 
+class TakesOnlyDeep(Honest):
+    name = "takes-only-deep"
+    capabilities = Capabilities(srgb_bits=(16,))
+
+
+class ForgetsFullScale(Honest):
+    """A gain on a gamma curve that divides by 255, whatever the sRGB."""
+
+    name = "forgets-full-scale"
+    capabilities = Capabilities(srgb_bits=(8, 16))
+    blocks = (1,)
+
+    def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
+        return b""
+
+    def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
+        return ((srgb.float() / 255) ** 2.2 * 0.5).clamp(0, 1)
+
+
 class HangsInEncode(Honest):
     name = "hangs-in-encode"
 

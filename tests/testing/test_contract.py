@@ -45,6 +45,8 @@ BROKEN = [
     ("shares-class-attribute", "interleaved", "takes turns with another encodes to other bytes.*a class attribute"),
     ("forgets-options:block=4", "fresh_instance", "StreamError: the payload has another size .*put what it needs into"),
     ("claims-lossless", "lossless", "values are not exact, though it claims lossless"),
+    ("takes-only-deep", "declaration", r"srgb_bits is \(16,\), not \(8,\) or \(8, 16\)"),
+    ("forgets-full-scale", "sixteen_bits", "scene-a-16 .* does not go by the sRGB's full scale"),
     ("misspells-opt-out", "declaration", "opts out of 'od_sizes', and there is no such check; did you mean odd_sizes"),
     ("refuses-odd-sizes", "declaration", "opts out of 'small_sizes' without a reason"),
 ]
@@ -81,6 +83,12 @@ def test_opt_out_is_told_with_its_reason(catalogue: Catalogue, rawbench_launcher
     assert results["odd_sizes"] == CheckResult("odd_sizes", "opted out", "it is defined on even sizes alone")
     assert results["small_sizes"].status == "fail"
     assert results["golden"].status == "not judged"
+
+
+def test_what_takes_8_bits_is_not_given_16(catalogue: Catalogue, rawbench_launcher: Launcher) -> None:
+    results = results_of("honest", catalogue, rawbench_launcher, "sixteen_bits", "foreign_files")
+    assert results["sixteen_bits"] == CheckResult("sixteen_bits", "not judged", "it takes an sRGB of 8 bits alone")
+    assert results["foreign_files"].status == "pass"
 
 
 def test_unknown_names_are_usage_errors(catalogue: Catalogue, rawbench_launcher: Launcher) -> None:

@@ -9,7 +9,9 @@ from rawbench_sampling.thin_plate import SPREAD, interpolate, spread_over_colour
 from ..conftest import psnr
 
 
-@pytest.mark.parametrize("name", ["scene-a", "17x33", "7x12", "1x1", "black", "saturated", "unrelated-noise"])
+@pytest.mark.parametrize(
+    "name", ["scene-a", "scene-a-16", "17x33", "7x12", "1x1", "black", "saturated", "unrelated-noise"]
+)
 @pytest.mark.parametrize("step", [4, 64])
 def test_samples_come_back_exactly(codec, scenes, name, step):
     raw, srgb = scenes[name]

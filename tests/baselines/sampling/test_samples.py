@@ -28,6 +28,26 @@ def test_samples_come_back(seed, count, noise):
     assert torch.equal(coding.decode_samples(payload, codes, IDENTITY), values)
 
 
+@settings(deadline=None, max_examples=20)
+@given(st.integers(0, 2**32 - 1), st.integers(1, 300), st.sampled_from([0.0, 3.0, 300.0, 30000.0, 1e7]))
+def test_samples_come_back_with_16_bits_of_srgb(seed, count, noise):
+    rng = np.random.default_rng(seed)
+    codes = torch.from_numpy(rng.integers(0, 65536, (3, count), dtype=np.uint16))
+    errors = torch.from_numpy(rng.normal(0, noise, (3, count)))
+    values = torch.round(IDENTITY(codes) * 65535 + errors).clamp(0, 65535).long()
+    payload = coding.encode_samples(values, codes, IDENTITY)
+    assert torch.equal(coding.decode_samples(payload, codes, IDENTITY), values)
+
+
+def test_sixteen_bits_pay_where_the_prediction_is_good():
+    rng = np.random.default_rng(8)
+    codes = torch.from_numpy(rng.integers(0, 65280, (3, 4000), dtype=np.uint16))
+    values = torch.round(IDENTITY(codes) * 65535 + torch.from_numpy(rng.normal(0, 3.0, (3, 4000)))).clamp(0).long()
+    upper = torch.from_numpy((codes.numpy() >> 8).astype(np.uint8))
+    plain, deep = (len(coding.encode_samples(values, c, IDENTITY)) for c in (upper, codes))
+    assert deep < 0.6 * plain
+
+
 def test_unlikely_samples_come_back():
     values = torch.tensor([[0, 65535, 0], [65535, 0, 65535], [0, 65535, 1]])
     codes = torch.tensor([[255, 0, 255], [0, 255, 0], [255, 0, 128]], dtype=torch.uint8)
