@@ -17,7 +17,7 @@ from rawbench import StreamError
 from rawbench.coefficients import read_polynomial
 from rawbench.errors import SampleError, UsageError
 from rawbench.srgb import pick, to_unit
-from rawbench.tiles import in_tiles, padded
+from rawbench.tiles import in_tiles, padded, tiles
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
 from rawbench_sampling.global_map import gain_of, rough_rest
