@@ -14,7 +14,7 @@ from torch import Tensor
 import rawbench
 from rawbench.errors import SampleError
 from rawbench_learned import rate
-from rawbench_learned.coding import DIGEST_BYTES, Coder, Stage
+from rawbench_learned.coding import DIGEST_BYTES, Coder, Part, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -29,9 +29,9 @@ class AnyCoder(Protocol):
 
     tag: bytes
 
-    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage) -> tuple[bytes, Any]: ...
+    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage, part: Part) -> tuple[bytes, Any]: ...
 
-    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor: ...
+    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, part: Part) -> Tensor: ...
 
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]: ...
 
@@ -43,9 +43,11 @@ class Learned(rawbench.Codec):
     format_version: ClassVar[int] = 1
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[str] = (
-        "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. The networks at "
-        "size=small, the pixelwise base that m(v) steers and the exact entropy path are this implementation's own. The "
-        "authors' code names no licence; none of it was used."
+        "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. Published: latents under "
+        "an sRGB-guided context model with learned order masks, masked deconvolution, m(v) beside a hyper-prior; the "
+        "widths of size=reference. Our specification: the networks at size=small, the pixelwise base that m(v) steers, "
+        "the order masks' coarse-to-fine lattice, the average of known cell means, rate conditioning in one weights "
+        "file, and the exact entropy path. The authors' code names no licence; none of it was used."
     )
     qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)
@@ -108,13 +110,14 @@ class Learned(rawbench.Codec):
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """See `rawbench.Codec.encode`."""
-        stream, encoder = self.coder.encode(raw, srgb, self.rate_point.index, self.context.stage)
+        stream, encoder = self.coder.encode(raw, srgb, self.rate_point.index, self.context.stage, self.context.part)
         self.context.record("bits_estimated", encoder.ideal_bits + 8 * DIGEST_BYTES)
         return stream
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """See `rawbench.Codec.decode`."""
-        return self._coder_of(payload).decode(payload, srgb, self.rate_point.index, self.context.stage)
+        coder = self._coder_of(payload)
+        return coder.decode(payload, srgb, self.rate_point.index, self.context.stage, self.context.part)
 
     def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
         """Return ``bits_per_latent`` (H/4, W/4) and ``order_mask`` (H/4, W/4)."""

@@ -52,12 +52,23 @@ FITTED_PIXELS = 1 << 18
 """About how many pixels of an image m(v) is fitted to."""
 
 Stage = Callable[[str], AbstractContextManager[None]]
+Advance = Callable[[int, int], None]
+Part = Callable[[float, float], Advance]
 
 
 @contextmanager
 def untimed(name: str) -> Iterator[None]:
     """A stage that nobody measures."""
     yield
+
+
+def unwatched(done: int, total: int) -> None:
+    """Work that nobody watches."""
+
+
+def unwatched_part(first: float, last: float) -> Advance:
+    """A part of it."""
+    return unwatched
 
 
 @dataclass
@@ -121,7 +132,9 @@ class Coder:
         return bytes.fromhex(self.weights.digest)[:DIGEST_BYTES]
 
     @torch.no_grad()
-    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage) -> tuple[bytes, SymbolEncoder]:
+    def encode(
+        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part
+    ) -> tuple[bytes, SymbolEncoder]:
         """Return the stream, and the encoder that wrote it (it knows the ideal number of bits).
 
         Args:
@@ -129,26 +142,27 @@ class Coder:
             srgb: uint8 (3, H, W).
             quality: byte.
             stage: marks the stages' time.
+            part: is told how far the work is.
         """
         with stage("analysis"):
-            latents = self.analyse(raw, srgb, quality)
+            latents = self.analyse(raw, srgb, quality, part(0, 0.5))
         encoder = SymbolEncoder()
-        self.write(latents, srgb, quality, encoder, stage)
+        self.write(latents, srgb, quality, encoder, stage, part(0.5, 1))
         with stage("entropy"):
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
-    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor:
+    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1].
 
         Raises:
             StreamError: of other weights, or no stream.
         """
-        coded = self.read(stream, srgb, quality, stage)
+        coded = self.read(stream, srgb, quality, stage, part(0, 0.5))
         with stage("synthesis"):
-            return self.synthesise(coded, srgb, quality)
+            return self.synthesise(coded, srgb, quality, part(0.5, 1))
 
-    def analyse(self, raw: Tensor, srgb: Tensor, quality: int) -> Latents:
+    def analyse(self, raw: Tensor, srgb: Tensor, quality: int, advance: Advance = unwatched) -> Latents:
         """Return the latents of an image, computed in fixed tiles."""
         check_size(srgb)
         stride = max(1, math.isqrt(raw[0].numel() // FITTED_PIXELS))
@@ -164,6 +178,7 @@ class Coder:
         hats = self._hats(quality)
         networks = self.networks
         for tile in tiles(height, width, ANALYSIS_TILE):
+            advance(tile.inner[0], height)
             srgb_tile = srgb[tile.window()]
             base, features, guess = self._guide(srgb_tile, tensor)
             residual = cells(raw[tile.window()] - base) * self._gain(gain)
@@ -180,6 +195,7 @@ class Coder:
         quality: int,
         encoder: SymbolEncoder,
         stage: Stage,
+        advance: Advance = unwatched,
         bits_map: bool = False,
     ) -> Coded:
         """Quantise and write latents; return what a decoder of it will know."""
@@ -209,13 +225,13 @@ class Coder:
                 bits[positions.cpu()] = torch.from_numpy(cost.reshape(numbers.shape).sum(1))
             return symbols
 
-        z_hat = self.iterate(phi, order, quality, exchange, stage)
+        z_hat = self.iterate(phi, order, quality, exchange, stage, advance)
         if bits is not None:
             bits = bits.view(order.shape)
         return Coded(self._means_tensor(latents.means), latents.gain, z_hat, order, bits)
 
     @torch.no_grad()
-    def read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Coded:
+    def read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, advance: Advance = unwatched) -> Coded:
         """Return what a stream says.
 
         Raises:
@@ -242,7 +258,7 @@ class Coder:
             check_symbols(symbols)
             return torch.as_tensor(symbols, dtype=torch.float32, device=self.device).view(means.shape)
 
-        z_hat = self.iterate(phi, order, quality, exchange, stage)
+        z_hat = self.iterate(phi, order, quality, exchange, stage, advance)
         return Coded(self._means_tensor(means), gain, z_hat, order)
 
     def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
@@ -284,6 +300,7 @@ class Coder:
         quality: int,
         exchange: Callable[[Tensor, Tensor, np.ndarray], Tensor],
         stage: Stage,
+        advance: Advance,
     ) -> Tensor:
         """Run the context steps; return z_hat (48, H/4, W/4).
 
@@ -295,13 +312,17 @@ class Coder:
             quality: byte.
             exchange: positions (N,), means (N, 48), table numbers (N, 48) -> symbols (N, 48): writes or reads them.
             stage: marks the stages' time.
+            advance: is told how many latent pixels are known.
         """
         networks, (height, width) = self.networks, order.shape
         known = KnownLatents(networks, height, width, self.device)
         z_hat = torch.empty(height * width, LATENTS, device=self.device)
         offsets = torch.as_tensor(self.weights.z_offsets[quality], dtype=torch.float32, device=self.device)
         z_steps = self._z_steps(quality)
+        done = 0
         for group in self.groups(order):
+            advance(done, len(z_hat))
+            done += len(group)
             news = []
             for positions in group.split(CHUNK):
                 with stage("synthesis"):
@@ -326,13 +347,14 @@ class Coder:
             if len(positions):
                 yield positions
 
-    def synthesise(self, coded: Coded, srgb: Tensor, quality: int) -> Tensor:
+    def synthesise(self, coded: Coded, srgb: Tensor, quality: int, advance: Advance = unwatched) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
         height, width = srgb.shape[-2:]
         srgb = padded(srgb.unsqueeze(0))
         raw = torch.empty(3, *srgb.shape[-2:], device=self.device)
         hats = self._hats(quality)
         for tile in tiles(*srgb.shape[-2:], self.tile):
+            advance(tile.inner[0], srgb.shape[-2])
             base, features, guess = self._guide(srgb[tile.window()], coded.means)
             z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
             decoded = self.networks.synthesis(z_hat, guess, features, hats)

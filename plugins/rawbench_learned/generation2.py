@@ -22,12 +22,16 @@ from rawbench_learned.coding import (
     ANALYSIS_TILE,
     DIGEST_BYTES,
     LARGEST_SYMBOL,
+    Advance,
+    Part,
     Stage,
     check_size,
     check_symbols,
     flat,
     symbol_costs,
     untimed,
+    unwatched,
+    unwatched_part,
 )
 from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_grid
 from rawbench_learned.features import BLOCK, CELL, padded
@@ -138,15 +142,17 @@ class JournalCoder:
         self.models = models_of(self.tables)
 
     @torch.no_grad()
-    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage) -> tuple[bytes, SymbolEncoder]:
+    def encode(
+        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part
+    ) -> tuple[bytes, SymbolEncoder]:
         """Return the stream, and the encoder that wrote it."""
         encoder = SymbolEncoder()
-        self._write(raw, srgb, quality, encoder, stage)
+        self._write(raw, srgb, quality, encoder, stage, part(0, 1))
         with stage("entropy"):
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
-    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor:
+    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1].
 
         Raises:
@@ -154,7 +160,7 @@ class JournalCoder:
         """
         z_hat = self._read(stream, srgb, quality, stage)
         with stage("synthesis"):
-            return self._synthesise(z_hat, srgb)
+            return self._synthesise(z_hat, srgb, part(0, 1))
 
     @torch.no_grad()
     def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
@@ -181,11 +187,17 @@ class JournalCoder:
         return {"bits_per_latent": bits, "order_mask": order}
 
     def _write(
-        self, raw: Tensor, srgb: Tensor, quality: int, encoder: SymbolEncoder, stage: Stage
+        self,
+        raw: Tensor,
+        srgb: Tensor,
+        quality: int,
+        encoder: SymbolEncoder,
+        stage: Stage,
+        advance: Advance = unwatched,
     ) -> tuple[Tensor, Tensor]:
         check_size(srgb)
         with stage("analysis"):
-            z, v = self._analyse(raw, srgb)
+            z, v = self._analyse(raw, srgb, advance)
         bits = torch.zeros(z[0].numel(), dtype=torch.float64)
 
         def writer(latents: Tensor, costs: Tensor | None) -> Exchange:
@@ -205,12 +217,13 @@ class JournalCoder:
         z_hat, order = self._both_levels(srgb, dropped_steps(quality), writer(v, None), writer(z, bits), stage)
         return bits.view(order.shape), order
 
-    def _analyse(self, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
+    def _analyse(self, raw: Tensor, srgb: Tensor, advance: Advance) -> tuple[Tensor, Tensor]:
         raw, srgb = padded(raw.unsqueeze(0)), padded(srgb.unsqueeze(0))
         height, width = srgb.shape[-2:]
         z = torch.empty(self.networks.channels, height // CELL, width // CELL, device=raw.device)
         v = torch.empty(self.networks.channels, height // BLOCK, width // BLOCK, device=raw.device)
         for tile in tiles(height, width, ANALYSIS_TILE, HALO):
+            advance(tile.inner[0], height)
             codes = srgb[tile.window()].float() / 255
             z_tile = self.networks.analysis(raw[tile.window()], codes)
             v_tile = self.networks.hyper_analysis(z_tile, codes)
@@ -267,11 +280,12 @@ class JournalCoder:
             taken = taken + mask
         return z_hat, order
 
-    def _synthesise(self, z_hat: Tensor, srgb: Tensor) -> Tensor:
+    def _synthesise(self, z_hat: Tensor, srgb: Tensor, advance: Advance) -> Tensor:
         height, width = srgb.shape[-2:]
         codes = padded(srgb.unsqueeze(0)).float() / 255
         raw = torch.empty(3, *codes.shape[-2:], device=codes.device)
         for tile in tiles(*codes.shape[-2:], self.tile, HALO):
+            advance(tile.inner[0], codes.shape[-2])
             part = self.networks.synthesis(upsampled(z_hat[tile.window(CELL)]), codes[tile.window()])
             raw[tile.place()] = part[0][tile.inside()].clamp(0, 1)
         return raw[:, :height, :width].contiguous()

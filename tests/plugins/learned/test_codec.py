@@ -84,3 +84,17 @@ def test_serial_weights_are_told_apart(weights_file):
         made(LearnedAutoregressive, weights=weights_file)
     with pytest.raises(StreamError):
         made(Learned, weights=weights_file).decode(payload[1:], srgb)
+
+
+@pytest.mark.parametrize("options", [{}, {"generation": 2}])
+def test_progress_rises_to_the_end(options):
+    raw, srgb = scene(64, 64)
+    told = []
+    point = Learned.rate_points(Learned.Options(**options))[0]
+    codec = Learned(Learned.Options(**options), point)
+    codec.setup(rawbench.Context("cpu", advance=lambda done, total: told.append(done / total)))
+    payload = codec.encode(raw, srgb)
+    encoding, told[:] = list(told), []
+    codec.decode(payload, srgb)
+    for heard in (encoding, told):
+        assert heard and heard == sorted(heard) and heard[-1] < 1
