@@ -58,7 +58,7 @@ def megapixels(results: Results, timing: Timing) -> float:
 
 def timing_notes(results: Results) -> list[str]:
     """On what the speeds of a run were measured, and what of it was not timed; no line without a timing pass."""
-    places = list(dict.fromkeys((t.dataset, t.image) for t in results.timings))
+    places = sorted({(t.dataset, t.image) for t in results.timings})
     if not places:
         return []
     several = len({dataset for dataset, _ in places}) > 1

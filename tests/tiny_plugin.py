@@ -32,7 +32,7 @@ class Tiny(rawbench.Dataset):
         if self.options.broken == "info" and id == "image1":
             raise rawbench.SampleError("tiny/image1.dng: cannot be read (No such file or directory)")
         number = int(id[-1])
-        digest = f"tiny-{id}-{self.options.broken}-{self.options.bits}"
+        digest = f"tiny-{id}-{self.options.broken}" + "-16" * (self.options.bits == 16)
         camera, rendition = f"Camera {number % 2}", {8: "png", 16: "png16"}[self.options.bits]
         return rawbench.SampleInfo(id, camera, rendition, "camera", 24 + number, 40, digest, simulated=number < 3)
 

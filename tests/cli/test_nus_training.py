@@ -87,7 +87,9 @@ def test_from_the_tree_to_a_figure(call, tree, tmp_path):
             assert not any(np.array_equal(frames[split][number].raw, raw) for raw in tested)
 
     methods = "learned:weights=trained/weights.safetensors,poly"
-    ended = call("run", "--methods", methods, "--dataset", "nus:root=r", "--metrics", "psnr", "--out", "measured")
+    ended = call(
+        "run", "--methods", methods, "--dataset", f"nus:root={tmp_path}/r", "--metrics", "psnr", "--out", "measured"
+    )
     assert ended.code == 0, ended.err
     assert call("export", "measured", "rows.json").code == 0
     rows = json.loads((tmp_path / "rows.json").read_text())["rows"]
