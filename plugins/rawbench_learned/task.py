@@ -13,6 +13,7 @@ from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
+from rawbench.errors import UsageError
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.base import Moments, apply_base, error, fit_directions, moments, solve_means
@@ -69,6 +70,9 @@ class LearnedTask:
         """Fit the base's directions to the frames: each as it is, every second also as a JPEG, others as developed.
 
         A model that already has a base, because the run starts from other weights, keeps it.
+
+        Raises:
+            UsageError: no more renditions than the base has directions.
         """
         if bool(self.model.offset.any()):
             return
@@ -83,6 +87,9 @@ class LearnedTask:
                 renditions.append(frame.developed)
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
+        if len(images) <= self.config.architecture.means:
+            wanted = f"a base of {self.config.architecture.means} directions is fitted to more renditions than that"
+            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.means")
         set_base(self.model, images)
 
     def optimizers(self) -> list[torch.optim.Optimizer]:

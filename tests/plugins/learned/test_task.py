@@ -14,6 +14,7 @@ from rawbench_learned.task import VALIDATION_QUALITIES, LearnedTask
 from rawbench_learned.weights import read_weights
 
 from rawbench import RatePoint
+from rawbench.errors import UsageError
 
 from .conftest import scene
 from .test_codec import made
@@ -124,3 +125,8 @@ def test_export_makes_weights_and_the_serial_task_goes_on_from_them(task, tmp_pa
 def test_plugin_module_imports_no_torch():
     code = "import sys, rawbench_learned; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_too_few_frames_for_the_base():
+    with pytest.raises(UsageError, match="2 training frames are too few: a base of 36 directions"):
+        LearnedTask(LearnedTask.Config()).initialise(frames(2))
