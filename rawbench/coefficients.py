@@ -17,11 +17,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from rawbench.errors import StreamError
+from rawbench.normal_equations import NormalEquations
 from rawbench.polynomial import (
     CURVES,
     MAX_DEGREE,
     Correction,
-    NormalEquations,
     Polynomial,
     clipped_channels,
     exponents,
@@ -180,15 +180,12 @@ def round_coefficients(equations: NormalEquations, solution: np.ndarray, step: f
     Returns:
         int64 (F, O), in units of the step.
     """
-    terms = len(equations.gram)
-    damping = 1e-9 * max(equations.weight, 1.0)
-    upper = np.linalg.cholesky(equations.gram + damping * np.eye(terms)).T
-    error = np.zeros_like(solution)
+    lower = equations.factor()
+    wanted = solution.copy()
     rounded = np.zeros(solution.shape, dtype=np.int64)
-    for i in range(terms - 1, -1, -1):
-        wanted = solution[i] + upper[i, i + 1 :] @ error[i + 1 :] / upper[i, i]
-        rounded[i] = np.clip(np.rint(wanted / step), -_LARGEST, _LARGEST).astype(np.int64)
-        error[i] = solution[i] - rounded[i] * step
+    for i in reversed(range(len(solution))):
+        rounded[i] = np.clip(np.rint(wanted[i] / step), -_LARGEST, _LARGEST).astype(np.int64)
+        wanted[:i] += (lower[i, :i] / np.diagonal(lower)[:i])[:, None] * (solution[i] - rounded[i] * step)
     return rounded
 
 

@@ -20,9 +20,9 @@ from rawbench.coefficients import (
     approximate_bits,
     round_coefficients,
 )
+from rawbench.normal_equations import NormalEquations
 from rawbench.polynomial import (
     CURVES,
-    NormalEquations,
     Polynomial,
     chunks,
     clip_class,
@@ -178,9 +178,7 @@ def _leading_corrections(equations: NormalEquations, clipped: int, degree: int, 
         if pixels * outputs * kept > equations.weight / 3:
             break
         rows = np.concatenate([np.arange(kept) + terms * k for k in range(outputs)])
-        part = NormalEquations(len(rows), 1)
-        part.gram, part.moment = equations.gram[np.ix_(rows, rows)], equations.moment[rows]
-        part.energy, part.weight = equations.energy, equations.weight
+        part = equations.chosen(rows)
         fits.append((part, part.solve()))
     return fits
 

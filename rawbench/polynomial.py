@@ -9,7 +9,7 @@ Two properties matter more than speed:
 * **Evaluation is exact.** Tables hold multiples of 2**-16, and pixels see only table look-ups and separate float64
   multiplications and additions in a fixed order, so that every machine, device and thread count computes the same
   bits from the same coefficients. A decoder may round the result and add a lossless residual.
-* **Memory is bounded.** Images are taken in chunks of pixels; fits accumulate normal equations in float64.
+* **Memory is bounded.** Images are taken in chunks of pixels; fits accumulate normal equations.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import torch
 from torch import Tensor
 
 from rawbench.codec import Advance, unwatched
+from rawbench.normal_equations import NormalEquations
 from rawbench.srgb import bits_of, code_step, pick
 
 CHUNK_PIXELS = 1 << 17
@@ -117,55 +118,6 @@ def features(codes: Tensor, degree: int, curve: str = "bt709-floor") -> Tensor:
             if k:
                 row *= powers[c][k]
     return rows.T
-
-
-class NormalEquations:
-    """Least squares from accumulated moments: any number of pixels, memory of the number of terms only."""
-
-    def __init__(self, terms: int, outputs: int) -> None:
-        self.gram = np.zeros((terms, terms))
-        self.moment = np.zeros((terms, outputs))
-        self.energy = np.zeros(outputs)
-        self.weight = 0.0
-
-    def add(self, design: Tensor, target: Tensor, weight: Tensor | None = None) -> None:
-        """Add rows: design float64 (N, F), target float64 (N, O), weight float64 (N,) or None for ones."""
-        weighted = design if weight is None else design * weight[:, None]
-        self.gram += (weighted.T @ design).cpu().numpy()
-        self.moment += (weighted.T @ target).cpu().numpy()
-        squares = target * target if weight is None else target * target * weight[:, None]
-        self.energy += squares.sum(0).cpu().numpy()
-        self.weight += float(len(design)) if weight is None else float(weight.sum())
-
-    def leading(self, terms: int) -> NormalEquations:
-        """The same equations for the first terms only: a lower degree."""
-        part = NormalEquations(terms, len(self.energy))
-        part.gram, part.moment = self.gram[:terms, :terms], self.moment[:terms]
-        part.energy, part.weight = self.energy, self.weight
-        return part
-
-    def scaled(self, factor: float) -> NormalEquations:
-        """The same equations with every weight multiplied."""
-        part = NormalEquations(len(self.gram), len(self.energy))
-        part.gram, part.moment = self.gram * factor, self.moment * factor
-        part.energy, part.weight = self.energy * factor, self.weight * factor
-        return part
-
-    def solve(self, ridge: float = 1e-9, prior: np.ndarray | None = None) -> np.ndarray:
-        """Coefficients (F, O); the ridge, relative to the weight, settles what the pixels leave open.
-
-        With no pixels at all the prior (default zero) comes back.
-        """
-        prior = np.zeros_like(self.moment) if prior is None else prior
-        damping = ridge * max(self.weight, 1.0)
-        lifted = self.gram + damping * np.eye(len(self.gram))
-        return prior + np.linalg.solve(lifted, self.moment - self.gram @ prior)
-
-    def squared_error(self, coefficients: np.ndarray) -> np.ndarray:
-        """Weighted sum of squared errors of each output, (O,), for coefficients (F, O)."""
-        cross = (coefficients * self.moment).sum(0)
-        quadratic = (coefficients * (self.gram @ coefficients)).sum(0)
-        return np.maximum(self.energy - 2 * cross + quadratic, 0.0)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from rawbench import StreamError
 from rawbench.coefficients import BitReader, BitWriter, Quantised, read_polynomial, round_coefficients
-from rawbench.polynomial import NormalEquations, clipped_channels, exponents
+from rawbench.normal_equations import NormalEquations
+from rawbench.polynomial import clipped_channels, exponents
 
 
 @st.composite

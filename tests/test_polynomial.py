@@ -128,7 +128,7 @@ def test_a_fit_recovers_a_polynomial(degree, seed, kind):
     truth = rng.normal(size=(3, len(poly.exponents(degree))))
     raw = poly.evaluate(srgb.T, truth, degree).T
     solved = poly.main_equations(srgb, raw, degree, "bt709-floor").solve(ridge=1e-14)
-    assert np.allclose(solved.T, truth, atol=1e-6)
+    assert np.allclose(solved.T, truth, atol=2.0**-18), "within a step of the grid that rows are rounded to"
 
 
 def test_a_constant_image_is_fitted_without_complaint():
@@ -137,23 +137,6 @@ def test_a_constant_image_is_fitted_without_complaint():
     equations = poly.main_equations(srgb, raw, 3, "bt709-floor")
     model = poly.Polynomial("bt709-floor", 3, equations.solve(prior=poly.identity_prior(3)).T)
     assert torch.allclose(model(srgb).float(), raw, atol=1e-5)
-
-
-def test_the_prior_comes_back_from_no_pixels():
-    prior = poly.identity_prior(2)
-    assert np.array_equal(poly.NormalEquations(10, 3).solve(prior=prior), prior)
-
-
-def test_squared_error_is_that_of_the_rows():
-    rng = np.random.default_rng(2)
-    design, target = torch.from_numpy(rng.normal(size=(40, 4))), torch.from_numpy(rng.normal(size=(40, 2)))
-    equations = poly.NormalEquations(4, 2)
-    equations.add(design[:15], target[:15])
-    equations.add(design[15:], target[15:])
-    guess = rng.normal(size=(4, 2))
-    expected = ((target - design @ torch.from_numpy(guess)) ** 2).sum(0).numpy()
-    assert np.allclose(equations.squared_error(guess), expected)
-    assert np.allclose(equations.scaled(3).squared_error(guess), 3 * expected)
 
 
 def test_identity_prior_is_the_linearised_srgb():

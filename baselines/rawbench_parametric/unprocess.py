@@ -11,7 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 import rawbench
-from rawbench.polynomial import NormalEquations, chunks, clip_class, linear_table
+from rawbench.normal_equations import NormalEquations
+from rawbench.polynomial import chunks, clip_class, linear_table
 from rawbench.srgb import bits_of
 
 TONES = ("libraw", "smoothstep")

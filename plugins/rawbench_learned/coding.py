@@ -320,13 +320,13 @@ class Coder:
         offsets = torch.as_tensor(self.weights.z_offsets[quality], dtype=torch.float32, device=self.device)
         z_steps = self._z_steps(quality)
         done = 0
-        for group in self.groups(order):
+        for step, group in self.groups(order):
             advance(done, len(z_hat))
             done += len(group)
             news = []
             for positions in group.split(CHUNK):
                 with stage("synthesis"):
-                    means, indices = networks.parameters_of(phi[positions], *known.context(positions))
+                    means, indices = networks.parameters_of(phi[positions], *known.context(positions, step))
                     numbers = torch.floor(indices + offsets + 0.5).clamp_(0, rate.SCALES - 1)
                     numbers = numbers.to(torch.uint8).cpu().numpy()
                 with stage("entropy"):
@@ -339,13 +339,13 @@ class Coder:
                     known.add(positions, *new)
         return z_hat.T.reshape(LATENTS, height, width)
 
-    def groups(self, order: Tensor) -> Iterator[Tensor]:
-        """Yield the positions (N,) of the latent pixels of each context step, none of them empty."""
+    def groups(self, order: Tensor) -> Iterator[tuple[int, Tensor]]:
+        """Yield each context step and the positions (N,) of its latent pixels, none of them empty."""
         flat = order.flatten()
         for step in range(self.networks.config.steps):
             positions = (flat == step).nonzero()[:, 0]
             if len(positions):
-                yield positions
+                yield step, positions
 
     def synthesise(self, coded: Coded, srgb: Tensor, quality: int, advance: Advance = unwatched) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
@@ -420,13 +420,13 @@ class KnownLatents:
         self._window = (window[:, None] * self._pitch + window).flatten()
         self._nearness = nearness(device).view(1, -1, 1)
 
-    def context(self, positions: Tensor) -> tuple[Tensor, Tensor]:
+    def context(self, positions: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return what `Context.forward` does, as rows (N, context + 1) and (N, 3), at some latent pixels (N,)."""
         rows = (self._corners(positions)[:, None] + self._window).flatten()
         count = len(positions)
         known = self._known.index_select(0, rows).view(count, -1, 1)
         columns = self._embedded.index_select(0, rows).view(count, -1)
-        context = normalised(self._context.deconvolve(columns), known.sum(1))
+        context = normalised(self._context.deconvolve[step](columns), known.sum(1))
         means = self._cell_means.index_select(0, rows).view(count, -1, 3)
         return context, averaged((means * self._nearness).sum(1), (known * self._nearness).sum(1))
 

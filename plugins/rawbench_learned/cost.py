@@ -91,5 +91,5 @@ def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:
     v_hat = make(networks.config.means, SIDE // BLOCK, SIDE // BLOCK)
     phi = networks.hyper_synthesis(v_hat, make(networks.config.means), hats, exact)
     masks = partition(networks.order(phi), training=False)
-    means, _ = networks.parameters_of(phi, *networks.context(z, masks[:, :1]))
+    means, _ = networks.parameters_of(phi, *networks.context(z, masks[:, :1], 0))
     return means if encode else networks.synthesis(means, guess, features, hats)

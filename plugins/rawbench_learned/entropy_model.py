@@ -43,7 +43,7 @@ def iterate(
     z_hat, all_means, all_indices = torch.zeros_like(z), torch.zeros_like(z), torch.zeros_like(z)
     for step in range(masks.shape[1]):
         mask = masks[:, step : step + 1]
-        means, indices = parameters(phi, *context(z_hat, known))
+        means, indices = parameters(phi, *context(z_hat, known, step))
         z_hat = z_hat + mask * (gated_round((z - means) / steps) * steps + means)
         all_means = all_means + mask * means
         all_indices = all_indices + mask * indices

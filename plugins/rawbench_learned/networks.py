@@ -11,8 +11,8 @@ Exact side (`exact`: the same bits everywhere)::
 
     hyper_synthesis  v_hat, m(v), sRGB, quality -> phi
     order            phi                        -> logits over the S steps at every latent pixel
-    context          known z_hat, their mask    -> normalised by the number of known neighbours (masked deconvolution),
-                                                   and a plain average of their cell means
+    context          known z_hat, their mask    -> normalised by the number of known neighbours (masked deconvolution,
+                                                   one for each step), and a plain average of their cell means
     parameters       phi, context, average      -> mean on a grid and index of the scale table, per latent
 """
 
@@ -68,10 +68,10 @@ class Architecture(BaseModel):
     analysis_blocks: int = Field(1, ge=0, le=16)
     synthesis_blocks: int = Field(2, ge=0, le=16)
     means: int = Field(36, ge=1, le=64, description="channels of v, so directions of the base")
-    exact_width: int = Field(48, ge=8, le=64, description="channels inside the exact networks")
+    exact_width: int = Field(64, ge=8, le=64, description="channels inside the exact networks")
     phi: int = Field(32, ge=8, le=64)
-    embedding: int = Field(16, ge=1, le=32, description="channels into which the context model maps z_hat")
-    context: int = Field(32, ge=8, le=64)
+    embedding: int = Field(24, ge=1, le=32, description="channels into which the context model maps z_hat")
+    context: int = Field(48, ge=8, le=64)
     steps: int = Field(4, ge=1, le=8, description="S, context steps")
     serial: bool = Field(False, description="one latent pixel after the other, in raster order, instead of S steps")
 
@@ -270,6 +270,7 @@ def nearness(device: torch.device) -> Tensor:
 class Context(nn.Module):
     """Masked deconvolution: what the known neighbours say, normalised by how many they are. Exact.
 
+    Every step has a kernel of its own: in the second the known neighbours are far, in the last they are all around.
     Beside it goes an average of their cell means in the full range of latents: activations of 8 bits cannot say at once
     how a highlight ends and how noise looks.
     """
@@ -277,21 +278,23 @@ class Context(nn.Module):
     def __init__(self, config: Architecture) -> None:
         super().__init__()
         self.embed = ExactConv2d(LATENTS, config.embedding, 1, bias=False)
-        self.deconvolve = ExactConv2d(config.embedding, config.context, KERNEL)
+        steps = 1 if config.serial else config.steps
+        self.deconvolve = nn.ModuleList(ExactConv2d(config.embedding, config.context, KERNEL) for _ in range(steps))
 
     def embedded(self, z_hat: Tensor) -> Tensor:
         """Return the latents mapped to fewer channels, on the grid; zero where z_hat is."""
         return to_grid(self.embed(to_grid(z_hat)))
 
-    def forward(self, z_hat: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z_hat: Tensor, known: Tensor, step: int) -> tuple[Tensor, Tensor]:
         """Return the context with the density of known neighbours (B, context + 1, H, W), and `averaged` (B, 3, H, W).
 
         Args:
             z_hat: latents, zero where not known.
             known: mask (B, 1, H, W).
+            step: whose kernel it is.
         """
         number = F.avg_pool2d(known, KERNEL, 1, KERNEL // 2, divisor_override=1)
-        context = normalised(self.deconvolve(self.embedded(z_hat)), number)
+        context = normalised(self.deconvolve[step](self.embedded(z_hat)), number)
         return context, weighted_average(z_hat, known, nearness(z_hat.device))
 
 
@@ -310,12 +313,12 @@ class SerialContext(Context):
 
     def masked(self) -> Tensor:
         """Return the weights of the twelve neighbours, zero elsewhere."""
-        return quantised_weight(self.deconvolve.weight) * self.causal
+        return quantised_weight(self.deconvolve[0].weight) * self.causal
 
-    def forward(self, z_hat: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, z_hat: Tensor, known: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
         """See `Context.forward`; ``known`` is one everywhere inside the image."""
         weight = self.masked()
-        bias = quantised_bias(self.deconvolve.bias, weight_unit(weight))
+        bias = quantised_bias(self.deconvolve[0].bias, weight_unit(weight))
         number = exact_conv2d(known, self.causal[None, None], None)
         context = normalised(exact_conv2d(self.embedded(z_hat), weight, bias), number)
         return context, weighted_average(z_hat, known, nearness(z_hat.device) * self.causal)

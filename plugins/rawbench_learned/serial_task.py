@@ -33,9 +33,11 @@ class SerialNetworks(nn.Module):
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         self.finished: CodingNetworks = weights.networks
-        self.context = SerialContext(weights.networks.config)
+        self.context = SerialContext(weights.networks.config.model_copy(update={"serial": True}))
         self.parameters_of = Parameters(weights.networks.config)
-        self.context.load_state_dict(weights.networks.context.state_dict())
+        self.context.embed.load_state_dict(weights.networks.context.embed.state_dict())
+        # The kernel of the last step is the one that sees neighbours at all sides.
+        self.context.deconvolve[0].load_state_dict(weights.networks.context.deconvolve[-1].state_dict())
         self.parameters_of.load_state_dict(weights.networks.parameters_of.state_dict())
         z_steps, v_steps = torch.from_numpy(weights.z_steps), torch.from_numpy(weights.v_steps)
         self.register_buffer("z_steps", z_steps.float() * rate.STEP_UNIT)
@@ -97,7 +99,7 @@ class SerialTask:
         context, networks = self.model.context, self.model.parameters_of
         layers = {
             "context.embed": (context.embed.weight, None),
-            "context.deconvolve": (context.masked().detach(), context.deconvolve.bias),
+            "context.deconvolve.0": (context.masked().detach(), context.deconvolve[0].bias),
         }
         for name, layer in networks.named_modules():
             if isinstance(layer, ExactConv2d):

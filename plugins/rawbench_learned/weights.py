@@ -32,7 +32,7 @@ from rawbench_learned.networks import Architecture, CodingNetworks, LearnedNetwo
 from rawbench_learned.tables import Tables, gaussian_tables, joined, table_from_masses
 
 Layer = tuple[Tensor, "Tensor | None"]
-FORMAT = "rawbench-learned-2"
+FORMAT = "rawbench-learned-3"
 METHOD = "the learned codec"
 V_LEVELS = 16
 """Qualities share the tables of v in groups of 16."""
@@ -82,15 +82,17 @@ def write_weights(path: Path, model: LearnedNetworks, provenance: dict[str, Any]
 
 
 def write_serial_weights(path: Path, source: Path, layers: dict[str, Layer], provenance: dict[str, Any]) -> str:
-    """Write the file ``source`` with another context model and other parameter networks; return its digest.
+    """Write the file ``source`` with a serial context model and its parameter networks; return its digest.
 
     Args:
         path: to write.
         source: weights of `learned`.
-        layers: weight and bias of each exact layer that changes, not yet quantised, by its name.
+        layers: weight and bias of each of their layers, not yet quantised, by its name.
         provenance: JSON types.
     """
     tensors, metadata = load_weights(source, FORMAT, METHOD)
+    replaced = ("context.", "parameters_of.")
+    tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(replaced)}
     for name, (weight, bias) in layers.items():
         tensors |= _exact_tensors(name, weight, bias)
     config = json.loads(metadata["config"]) | {"serial": True}

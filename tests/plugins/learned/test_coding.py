@@ -28,20 +28,22 @@ def test_each_step_gathers_the_context_that_training_sees(weights):
     known, order = KnownLatents(weights.networks, height, width, z_hat.device), lattice(height, width, 4, z_hat.device)
     for step in range(4):
         mask = (order < step).float()[None, None]
-        expected = torch.cat(context(z_hat * mask, mask), 1)[0].flatten(1)
+        expected = torch.cat(context(z_hat * mask, mask, step), 1)[0].flatten(1)
         positions = (order.flatten() == step).nonzero()[:, 0]
-        assert torch.equal(torch.cat(known.context(positions), 1), expected[:, positions].T)
+        assert torch.equal(torch.cat(known.context(positions, step), 1), expected[:, positions].T)
         known.add(positions, *known.embedded(z_hat[0].flatten(1).T[positions]))
 
 
 def test_the_serial_coder_gathers_what_its_training_sees(weights):
-    context, (height, width) = SerialContext(weights.networks.config).requires_grad_(False), (4, 7)
-    context.load_state_dict(weights.networks.context.state_dict())
+    networks, (height, width) = weights.networks, (4, 7)
+    context = SerialContext(networks.config.model_copy(update={"serial": True})).requires_grad_(False)
+    context.embed.load_state_dict(networks.context.embed.state_dict())
+    context.deconvolve[0].load_state_dict(networks.context.deconvolve[0].state_dict())
     z_hat = torch.randint(-400, 400, (1, LATENTS, height, width)) / 8
     expected = torch.cat(context(z_hat, torch.ones(1, 1, height, width)), 1)[0].flatten(1)
     known = KnownLatents(weights.networks, height, width, z_hat.device)
     for position in torch.arange(height * width).split(1):
-        assert torch.equal(torch.cat(known.context(position), 1), expected[:, position].T)
+        assert torch.equal(torch.cat(known.context(position, 0), 1), expected[:, position].T)
         known.add(position, *known.embedded(z_hat[0].flatten(1).T[position]))
 
 

@@ -109,12 +109,13 @@ def latents(side: int) -> torch.Tensor:
     return z
 
 
-def test_the_context_averages_known_neighbours():
+@pytest.mark.parametrize("step", [0, 3])
+def test_the_context_averages_known_neighbours(step):
     context = Context(SMALL).requires_grad_(False)
     known = (torch.rand(1, 1, 9, 9) < 0.4).float()
     z_hat = latents(9) * known
-    result, average = context(z_hat, known)
-    weight, bias = context.deconvolve.quantised()
+    result, average = context(z_hat, known, step)
+    weight, bias = context.deconvolve[step].quantised()
     number = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL), padding=2)
     sums = F.conv2d(context.embedded(z_hat).double(), weight.double(), bias.double(), padding=2)
     mean = sums * 8 / number.clamp_min(1)
