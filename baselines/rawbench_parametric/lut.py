@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 import rawbench
+from rawbench.codec import Advance, unwatched
 from rawbench.coefficients import BitReader, BitWriter, read_polynomial
 from rawbench.fitting import fit_polynomial
 from rawbench.polynomial import Polynomial, chunks
@@ -75,7 +76,7 @@ class Lut(rawbench.Codec):
             nodes = np.zeros((size**3, 3))
             nodes[touched] = decode_nodes(rest, node_groups(near[touched])) * _STEP
         with self.context.stage("synthesis"):
-            out = base(fitted.polynomial(), srgb) + look_up(nodes, srgb, size)
+            out = base(fitted.polynomial(), srgb) + look_up(nodes, srgb, size, self.context.advance)
             return out.clamp(0.0, 1.0).float()
 
 
@@ -202,13 +203,17 @@ def decode_nodes(payload: bytes, groups: list[np.ndarray]) -> np.ndarray:
     return integers
 
 
-def look_up(nodes: np.ndarray, srgb: Tensor, size: int) -> Tensor:
-    """Trilinear interpolation of nodes, float64 (size**3, 3), at each pixel: float64 (3, H, W)."""
+def look_up(nodes: np.ndarray, srgb: Tensor, size: int, advance: Advance = unwatched) -> Tensor:
+    """Trilinear interpolation of nodes, float64 (size**3, 3), at each pixel: float64 (3, H, W).
+
+    ``advance`` is told how many of the pixels are done.
+    """
     lower, share = (torch.from_numpy(a).to(srgb.device) for a in corners(size))
     table = torch.from_numpy(nodes).to(srgb.device)
     codes = srgb.reshape(3, -1)
     out = torch.empty(codes.shape, dtype=torch.float64, device=srgb.device)
     for part in chunks(codes.shape[1]):
+        advance(part.start, codes.shape[1])
         here = codes[:, part].long()
         low, up = lower[here], share[here]
         total = torch.zeros(here.shape[1], 3, dtype=torch.float64, device=srgb.device)

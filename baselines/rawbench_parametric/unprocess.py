@@ -80,6 +80,7 @@ class Unprocess(rawbench.Codec):
             codes = srgb.reshape(3, -1)
             out = torch.empty(codes.shape, dtype=torch.float32, device=srgb.device)
             for part in chunks(codes.shape[1]):
+                self.context.advance(part.start, codes.shape[1])
                 camera = matrix.to(srgb.device) @ table[codes[:, part].long()]
                 out[:, part] = invert_gains(camera, gains.to(srgb.device)).clamp(0.0, 1.0).float()
             return out.reshape(srgb.shape)

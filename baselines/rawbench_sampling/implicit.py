@@ -7,12 +7,13 @@ vector units disagree on stays far below what matters.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
+from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks
 from rawbench.srgb import full_scale, pick
 from rawbench_sampling.grid import Grid
@@ -60,7 +61,13 @@ class _Layer:
 Networks = tuple[list[_Layer], list[_Layer], list[_Layer]]
 
 
-def trained_and_evaluated(values: Tensor, srgb: Tensor, grid: Grid, size: Size) -> Tensor:
+def trained_and_evaluated(
+    values: Tensor,
+    srgb: Tensor,
+    grid: Grid,
+    size: Size,
+    part: Callable[[float, float], Advance] = lambda first, last: unwatched,
+) -> Tensor:
     """Train a network for each tile on the samples around it, and evaluate it at the tile's pixels.
 
     Args:
@@ -68,6 +75,7 @@ def trained_and_evaluated(values: Tensor, srgb: Tensor, grid: Grid, size: Size) 
         srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         size: of the networks.
+        part: as ``Context.part``: who is told how far training and evaluation are.
 
     Returns:
         float32 (3, H, W).
@@ -80,10 +88,12 @@ def trained_and_evaluated(values: Tensor, srgb: Tensor, grid: Grid, size: Size) 
     inputs = _inputs(grid.take(srgb).reshape(3, -1), y.reshape(-1), x.reshape(-1), grid)
     index, weight = _neighbourhoods(y.reshape(-1), x.reshape(-1), grid)
     networks = _initial(size, _TILES * _TILES, srgb.device)
-    networks = _train(networks, inputs, values.reshape(3, -1).T, index, weight, size)
+    networks = _train(networks, inputs, values.reshape(3, -1).T, index, weight, size, part(0.0, 0.8))
     single = tuple([_Layer(la.weight.float(), la.bias.float()) for la in part] for part in networks)
     out = torch.empty(srgb.shape, dtype=torch.float32, device=srgb.device)
+    advance = part(0.8, 1.0)
     for tile in range(_TILES * _TILES):
+        advance(tile, _TILES * _TILES)
         own = tuple([_Layer(la.weight[tile : tile + 1], la.bias[tile : tile + 1]) for la in part] for part in single)
         _evaluate(out, own, srgb, tile, grid, size)
     return out
@@ -136,7 +146,9 @@ def _forward(networks: Networks, inputs: Tensor, frequency: float) -> Tensor:
     return torch.baddbmm(after[-1].bias, x, after[-1].weight)
 
 
-def _train(networks: Networks, inputs: Tensor, values: Tensor, index: Tensor, weight: Tensor, size: Size) -> Networks:
+def _train(
+    networks: Networks, inputs: Tensor, values: Tensor, index: Tensor, weight: Tensor, size: Size, advance: Advance
+) -> Networks:
     """Adam on the weighted mean squared error; index and weight are (T, N)."""
     groups = []
     for layers, decay in zip(networks, size.decay, strict=True):
@@ -146,6 +158,7 @@ def _train(networks: Networks, inputs: Tensor, values: Tensor, index: Tensor, we
     turns = -(-index.shape[1] // size.rows)
     with torch.enable_grad():
         for step in range(size.steps):
+            advance(step, size.steps)
             for group in optimizer.param_groups:
                 group["lr"] = size.rate * 0.5 ** (step // size.halve_every)
             own, share = index[:, step % turns :: turns], weight[:, step % turns :: turns]

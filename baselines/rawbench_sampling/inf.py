@@ -90,7 +90,7 @@ class Inf(rawbench.Codec):
             )
             values = samples - grid.take(base)
             gain = gain_of(values).double() if skip else 2.0
-            learned = partial(trained_and_evaluated, size=SIZES[self.options.size])
+            learned = partial(trained_and_evaluated, size=SIZES[self.options.size], part=self.context.part)
             out = base + learned(values * gain, srgb.clone(), grid).double() / gain
             grid.put(out, samples)
             return out.clamp(0.0, 1.0).float()

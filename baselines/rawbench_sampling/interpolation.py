@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks, clip_class
 from rawbench.srgb import code_step, pick
 from rawbench_sampling.grid import Grid
@@ -60,7 +61,12 @@ KERNELS: tuple[Kernel | Radial, ...] = (
 
 
 def spread(
-    values: Tensor, codes: Tensor, srgb: Tensor, grid: Grid, kernels: tuple[Kernel | Radial, Kernel | Radial]
+    values: Tensor,
+    codes: Tensor,
+    srgb: Tensor,
+    grid: Grid,
+    kernels: tuple[Kernel | Radial, Kernel | Radial],
+    advance: Advance = unwatched,
 ) -> Tensor:
     """Spread sample values to each pixel: weighted means of those around it, or radial basis functions.
 
@@ -72,6 +78,7 @@ def spread(
         srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         kernels: for pixels without and with clipped channels.
+        advance: is told how many of the pixels are done.
 
     Returns:
         float32 (3, H, W).
@@ -79,10 +86,13 @@ def spread(
     pixels = srgb.reshape(3, -1)
     out = torch.zeros(pixels.shape, dtype=torch.float32, device=srgb.device)
     clipped = clip_class(pixels.T) != 0
+    done = 0
     for wanted, kernel in zip((False, True), kernels, strict=True):
         rows = torch.nonzero(clipped == wanted).squeeze(1)
         for part in chunks(len(rows), 1 << 16) if kernel != KERNELS[0] else ():
             here = rows[part]
+            advance(done, len(clipped))
+            done += len(here)
             out[:, here] = _estimates(values, codes, pick(pixels, slice(None), here), here, grid, (kernel,))[0]
     return out.reshape(srgb.shape)
 

@@ -69,6 +69,6 @@ class Sam(rawbench.Codec):
             decoded = decode_samples(rest, codes.reshape(3, -1), fitted.polynomial())
         with self.context.stage("synthesis"):
             samples = (decoded.double() / PEAK).reshape(codes.shape)
-            out = interpolate(samples, srgb, grid, _POSITION)
+            out = interpolate(samples, srgb, grid, _POSITION, self.context.advance)
             grid.put(out, samples)
             return out.clamp(0.0, 1.0).float()

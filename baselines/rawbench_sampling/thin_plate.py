@@ -9,6 +9,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks
 from rawbench.srgb import pick
 from rawbench_sampling.grid import Grid
@@ -21,7 +22,7 @@ _LEAST_SQUARE = 1e-30
 _BATCH_BYTES = 1 << 25
 
 
-def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Tensor:
+def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float, advance: Advance = unwatched) -> Tensor:
     """Interpolate values of the samples with the kernel r^2 log r and an affine function of colour and position.
 
     Args:
@@ -29,6 +30,7 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
         srgb: uint8 or uint16 (3, H, W).
         grid: where the samples are.
         position: weight of the position, relative to the longer side, against colours in [0, 1].
+        advance: is told how many of the cells are done.
 
     Returns:
         float64 (3, H, W), not clipped.
@@ -42,6 +44,7 @@ def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float) -> Te
     out = torch.empty(pixels.shape, dtype=torch.float64, device=device)
     places = _pixels_of_cells(grid, group, device)
     for part in chunks(len(members), max(1, _BATCH_BYTES // (8 * places.shape[1] * members.shape[1]))):
+        advance(part.start, len(members))
         here, points = places[part], centres[members[part]]
         weights = _solve(points, right[members[part]])
         own = here.reshape(-1)

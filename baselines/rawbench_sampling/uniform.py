@@ -71,7 +71,8 @@ class Uniform(rawbench.Codec):
             predicted = polynomial(srgb)
             samples = samples.reshape(codes.shape)
             kernels = KERNELS[rest[0]], KERNELS[rest[1]]
-            out = predicted + spread(samples - grid.take(predicted), codes, srgb, grid, kernels)
+            left = samples - grid.take(predicted)
+            out = predicted + spread(left, codes, srgb, grid, kernels, self.context.advance)
             grid.put(out, samples)
             return out.clamp(0.0, 1.0).float()
 
