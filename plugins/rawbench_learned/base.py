@@ -17,8 +17,13 @@ from torch import Tensor
 
 from rawbench_learned.features import GLOBAL_FEATURES, global_features
 
-M_STEP = 2.0**-12
-"""Grid of m; a step moves the base by about as much (root mean square over the training frames)."""
+UNIT = 2.0**-16
+"""Means are integers times this and a power of two that goes with the image; a mean moves the base by 0.6 of itself
+(root mean square over channels, in the metric of the training frames)."""
+EXPONENTS = 16
+LARGEST_INTEGER = 2**15 - 1
+LOW_MULTIPLIER = 0.06
+"""Of the training's loss at low qualities, where the base is nearly all there is."""
 RIDGE = 1e-7
 
 
@@ -35,6 +40,24 @@ class Moments:
     gram: np.ndarray
     cross: np.ndarray
     energy: float
+
+
+@dataclass(frozen=True)
+class Means:
+    """m(v) as it is written.
+
+    Attributes:
+        integers: int64 (M,).
+        exponent: 0..15, of the power of two.
+    """
+
+    integers: np.ndarray
+    exponent: int
+
+    @property
+    def values(self) -> np.ndarray:
+        """The means, float64 (M,)."""
+        return self.integers * (UNIT * 2**self.exponent)
 
 
 def moments(raw: Tensor, srgb: Tensor, stride: int = 1) -> Moments:
@@ -92,6 +115,28 @@ def solve_means(image: Moments, directions: np.ndarray, offset: np.ndarray, step
         means[rest] = np.linalg.solve(normal[rest, rest], target[rest] - normal[rest, :first] @ means[:first])
         means[first] = np.round(means[first] / step) * step
     return means
+
+
+def fitted_means(image: Moments, directions: np.ndarray, offset: np.ndarray, pixels: int) -> Means:
+    """Return an image's means, rounded as finely as pays.
+
+    A bit more for each of M means halves the step; its square times M / 36 is what rounding adds to the error, which
+    costs the training's multiplier for each pixel in units of the error itself.
+
+    Args:
+        image: statistics.
+        directions: (F, 3, M).
+        offset: (F, 3).
+        pixels: of the image.
+    """
+    exact = solve_means(image, directions, offset)
+    unrounded = error(image, offset + directions @ exact)
+    step = np.sqrt(18 * unrounded / (np.log(2) * LOW_MULTIPLIER * pixels))
+    least = np.abs(exact).max() / (LARGEST_INTEGER / 2)
+    exponent = int(np.clip(np.rint(np.log2(max(step, least) / UNIT)), 0, EXPONENTS - 1))
+    step = UNIT * 2**exponent
+    integers = np.rint(solve_means(image, directions, offset, step) / step)
+    return Means(integers.clip(-LARGEST_INTEGER, LARGEST_INTEGER).astype(np.int64), exponent)
 
 
 def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[np.ndarray, np.ndarray]:

@@ -16,10 +16,11 @@ from torch import Tensor
 
 from rawbench.errors import SampleError, StreamError
 from rawbench_learned import rate
-from rawbench_learned.base import M_STEP, apply_base, error, moments, solve_means
+from rawbench_learned.base import Means, apply_base, error, fitted_means, moments
 from rawbench_learned.entropy_model import partition
 from rawbench_learned.exact import to_grid
 from rawbench_learned.features import BLOCK, CELL, cells, exact_features, padded, pixels, tiles
+from rawbench_learned.mean_tables import MeanCoding
 from rawbench_learned.networks import (
     GAINS,
     KERNEL,
@@ -34,7 +35,7 @@ from rawbench_learned.networks import (
     normalised,
 )
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
-from rawbench_learned.tables import Tables
+from rawbench_learned.tables import Tables, symbol_costs
 from rawbench_learned.weights import Weights, v_level
 
 ANALYSIS_TILE = 512
@@ -76,13 +77,13 @@ class Latents:
     """What the analysis found, before quantisation, and the image's shape in blocks.
 
     Attributes:
-        means: m(v) in steps, int64 (M,).
+        means: m(v).
         gain: index of the image's gain.
         v: float32 (M, H/16, W/16), its channel means subtracted.
         z: float32 (48, H/4, W/4).
     """
 
-    means: np.ndarray
+    means: Means
     gain: int
     v: Tensor
     z: Tensor
@@ -123,6 +124,7 @@ class Coder:
         self.device = self.networks.offset.device
         self._latent_models = models_of(weights.latent_tables)
         self._hyper_models = models_of(weights.hyper_tables)
+        self._means = MeanCoding(weights.mean_shifts, weights.mean_tables, weights.latent_tables, self._latent_models)
         self._directions = self.networks.directions.double().cpu().numpy()
         self._offset = self.networks.offset.double().cpu().numpy()
 
@@ -167,14 +169,13 @@ class Coder:
         check_size(srgb)
         stride = max(1, math.isqrt(raw[0].numel() // FITTED_PIXELS))
         image = moments(raw, srgb, stride)
-        fitted = solve_means(image, self._directions, self._offset, M_STEP)
-        gain = int(gain_index(torch.tensor(error(image, self._offset + self._directions @ fitted))))
-        means = np.round(fitted / M_STEP).clip(-LARGEST_SYMBOL, LARGEST_SYMBOL).astype(np.int64)
+        means = fitted_means(image, self._directions, self._offset, raw[0].numel())
+        gain = int(gain_index(torch.tensor(error(image, self._offset + self._directions @ means.values))))
         tensor = self._means_tensor(means)
         raw, srgb = padded(raw.unsqueeze(0)), padded(srgb.unsqueeze(0))
         height, width = srgb.shape[-2:]
         z = torch.empty(LATENTS, height // CELL, width // CELL, device=self.device)
-        v = torch.empty(len(means), height // BLOCK, width // BLOCK, device=self.device)
+        v = torch.empty(len(means.integers), height // BLOCK, width // BLOCK, device=self.device)
         hats = self._hats(quality)
         networks = self.networks
         for tile in tiles(height, width, ANALYSIS_TILE):
@@ -201,7 +202,7 @@ class Coder:
         """Quantise and write latents; return what a decoder of it will know."""
         weights = self.weights
         with stage("entropy"):
-            self._write_means(latents.means, encoder)
+            self._means.write(latents.means, encoder)
             encoder.write_uniform(np.array([latents.gain]), GAINS)
             steps = weights.v_steps[v_level(quality)] * rate.STEP_UNIT
             steps = torch.as_tensor(steps, dtype=torch.float32, device=self.device).view(-1, 1, 1)
@@ -244,7 +245,8 @@ class Coder:
         weights = self.weights
         with stage("entropy"):
             decoder = SymbolDecoder(stream[DIGEST_BYTES:])
-            means = self._read_means(decoder)
+            means = self._means.read(decoder)
+            check_symbols(means.integers)
             gain = int(decoder.read_uniform(1, GAINS)[0])
             height, width = (-(-side // BLOCK) for side in srgb.shape[-2:])
             symbols = decoder.read(self._v_tables(quality, (height, width)), weights.hyper_tables, self._hyper_models)
@@ -273,7 +275,7 @@ class Coder:
         assert coded.bits is not None
         return {"bits_per_latent": coded.bits, "order_mask": coded.order}
 
-    def hyper(self, means: np.ndarray, v_symbols: Tensor, srgb: Tensor, quality: int) -> tuple[Tensor, Tensor]:
+    def hyper(self, means: Means, v_symbols: Tensor, srgb: Tensor, quality: int) -> tuple[Tensor, Tensor]:
         """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
         networks = self.networks
         steps = self.weights.v_steps[v_level(quality)] * rate.STEP_UNIT
@@ -372,31 +374,17 @@ class Coder:
     def _hats(self, quality: int) -> Tensor:
         return rate.hats(torch.tensor([quality], device=self.device))
 
-    def _means_tensor(self, means: np.ndarray) -> Tensor:
-        return torch.as_tensor(means * M_STEP, dtype=torch.float32, device=self.device).unsqueeze(0)
+    def _means_tensor(self, means: Means) -> Tensor:
+        return torch.as_tensor(means.values, dtype=torch.float32, device=self.device).unsqueeze(0)
 
     def _z_steps(self, quality: int) -> Tensor:
         steps = self.weights.z_steps[quality] * rate.STEP_UNIT
         return torch.as_tensor(steps, dtype=torch.float32, device=self.device)
 
     def _v_tables(self, quality: int, shape: tuple[int, ...]) -> np.ndarray:
-        channels = len(self.weights.mean_shifts)
+        channels = self.weights.networks.config.means
         first = v_level(quality) * channels
         return np.repeat(np.arange(first, first + channels), math.prod(shape))
-
-    def _write_means(self, means: np.ndarray, encoder: SymbolEncoder) -> None:
-        shifts = self.weights.mean_shifts
-        encoder.write(means >> shifts, self.weights.mean_tables, self.weights.latent_tables, self._latent_models)
-        for value, shift in zip(means, shifts, strict=True):
-            encoder.write_uniform(np.array([value & (1 << shift) - 1]), 1 << int(shift))
-
-    def _read_means(self, decoder: SymbolDecoder) -> np.ndarray:
-        shifts = self.weights.mean_shifts
-        means = decoder.read(self.weights.mean_tables, self.weights.latent_tables, self._latent_models) << shifts
-        for channel, shift in enumerate(shifts):
-            means[channel] |= decoder.read_uniform(1, 1 << int(shift))[0]
-        check_symbols(means)
-        return means
 
 
 class KnownLatents:
@@ -444,15 +432,6 @@ class KnownLatents:
     def _corners(self, positions: Tensor) -> Tensor:
         # Row of the first pixel of each window.
         return positions // self._width * self._pitch + positions % self._width
-
-
-def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:
-    """Return about how many bits each symbol costs by its table, float64 (N,)."""
-    entries = symbols - tables.minima[numbers]
-    last = tables.lengths[numbers] - 1
-    outside = (entries < 0) | (entries >= last)
-    bits = tables.bits[tables.starts[numbers] + np.where(outside, last, entries)]
-    return bits + outside * (6 + np.ceil(np.log2(np.abs(entries) + 1)))
 
 
 def bits_worth(quality: int) -> float:

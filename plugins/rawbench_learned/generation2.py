@@ -28,7 +28,6 @@ from rawbench_learned.coding import (
     check_size,
     check_symbols,
     flat,
-    symbol_costs,
     untimed,
     unwatched,
     unwatched_part,
@@ -37,7 +36,7 @@ from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
-from rawbench_learned.tables import gaussian_tables
+from rawbench_learned.tables import gaussian_tables, symbol_costs
 
 SIZES = {"small": (24, 8), "reference": (64, 8)}
 """Width N and latent channels C; the reference is the authors' released configuration."""

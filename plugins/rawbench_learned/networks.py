@@ -25,7 +25,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from rawbench_learned import rate
-from rawbench_learned.base import M_STEP
 from rawbench_learned.exact import (
     ExactConv2d,
     activate,
@@ -43,6 +42,7 @@ from rawbench_learned.features import (
     coarser,
     linearised,
 )
+from rawbench_learned.mean_tables import SETS
 
 LATENTS = 48
 """Channels of z: as many numbers as the cell has samples, so that high rates lack nothing."""
@@ -67,7 +67,7 @@ class Architecture(BaseModel):
     guide_blocks: int = Field(2, ge=0, le=16)
     analysis_blocks: int = Field(1, ge=0, le=16)
     synthesis_blocks: int = Field(2, ge=0, le=16)
-    means: int = Field(36, ge=1, le=64, description="channels of v, so directions of the base")
+    means: int = Field(64, ge=1, le=64, description="channels of v, so directions of the base")
     exact_width: int = Field(64, ge=8, le=64, description="channels inside the exact networks")
     phi: int = Field(32, ge=8, le=64)
     embedding: int = Field(24, ge=1, le=32, description="channels into which the context model maps z_hat")
@@ -428,6 +428,8 @@ class LearnedNetworks(CodingNetworks):
         self.prior = FactorisedPrior(config.means)
         self.z_steps = rate.QuantisationSteps(LATENTS, 12.0, 1.2)
         self.v_steps = rate.QuantisationSteps(config.means, 8.0, 1.0)
+        self.register_buffer("mean_shifts", torch.zeros(SETS, config.means, dtype=torch.int32))
+        self.register_buffer("mean_tables", torch.zeros(SETS, config.means, dtype=torch.int32))
 
 
 def gain_index(error: Tensor) -> Tensor:
@@ -444,15 +446,10 @@ def coarse_means(means: Tensor, scales: Tensor) -> Tensor:
     """Return m(v) with 8 bits a channel, on the grid, for the exact networks.
 
     Args:
-        means: multiples of `M_STEP` (B, M).
-        scales: powers of two (M,): about the standard deviation of each channel over images.
+        means: (B, M).
+        scales: powers of two (M,): about what each channel is in a usual image.
     """
     return to_grid(means / scales * 2)
-
-
-def quantised_means(means: Tensor) -> Tensor:
-    """Return m(v) on its grid."""
-    return torch.floor(means / M_STEP + 0.5) * M_STEP
 
 
 def cell_transform() -> Tensor:

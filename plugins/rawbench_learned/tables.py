@@ -97,3 +97,12 @@ def table_from_masses(masses: np.ndarray, minimum: int) -> tuple[np.ndarray, int
     first, last = (int(likely[0]), int(likely[-1])) if len(likely) else (len(masses) // 2,) * 2
     escape = max(1 - share[first : last + 1].sum(), 0)
     return integer_row(np.append(share[first : last + 1], escape)), minimum + first
+
+
+def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:
+    """Return about how many bits each symbol costs by its table, float64 (N,)."""
+    entries = symbols - tables.minima[numbers]
+    last = tables.lengths[numbers] - 1
+    outside = (entries < 0) | (entries >= last)
+    bits = tables.bits[tables.starts[numbers] + np.where(outside, last, entries)]
+    return bits + outside * (6 + np.ceil(np.log2(np.abs(entries) + 1)))

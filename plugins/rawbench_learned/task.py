@@ -16,7 +16,7 @@ from torch import Tensor
 from rawbench.errors import UsageError
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
-from rawbench_learned.base import Moments, apply_base, error, fit_directions, moments, solve_means
+from rawbench_learned.base import UNIT, Moments, apply_base, error, fit_directions, fitted_means, moments, solve_means
 from rawbench_learned.entropy_model import (
     LIKELIHOOD_FLOOR,
     bits,
@@ -27,6 +27,7 @@ from rawbench_learned.entropy_model import (
 )
 from rawbench_learned.exact import to_grid
 from rawbench_learned.features import cells, exact_features, pixels
+from rawbench_learned.mean_tables import fit_sets
 from rawbench_learned.networks import (
     Architecture,
     CodingNetworks,
@@ -34,8 +35,8 @@ from rawbench_learned.networks import (
     coarse_means,
     gain_index,
     gain_of,
-    quantised_means,
 )
+from rawbench_learned.tables import gaussian_tables
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -67,15 +68,14 @@ class LearnedTask:
         self.bound = LowerBound(LIKELIHOOD_FLOOR)
 
     def initialise(self, frames: Frames) -> None:
-        """Fit the base's directions to the frames: each as it is, every second also as a JPEG, others as developed.
+        """Fit the base's directions and its means' tables to the frames.
 
-        A model that already has a base, because the run starts from other weights, keeps it.
+        Each as it is, every second also as a JPEG, the others as developed. A model that already has a base, because
+        the run starts from other weights, keeps it.
 
         Raises:
             UsageError: no more renditions than the base has directions.
         """
-        if bool(self.model.offset.any()):
-            return
         images = []
         for number in range(len(frames)):
             frame = frames[number]
@@ -87,10 +87,13 @@ class LearnedTask:
                 renditions.append(frame.developed)
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
-        if len(images) <= self.config.architecture.means:
+        fitted = bool(self.model.offset.any())
+        if not fitted and len(images) <= self.config.architecture.means:
             wanted = f"a base of {self.config.architecture.means} directions is fitted to more renditions than that"
             raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.means")
-        set_base(self.model, images)
+        if not fitted:
+            set_base(self.model, images)
+        set_mean_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """One Adam; steps and prior learn faster."""
@@ -212,24 +215,38 @@ def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
     """Fit the base to images' statistics and put it into the model."""
     directions, offset = fit_directions(images, model.config.means)
     found = np.stack([solve_means(image, directions, offset) for image in images])
-    spread = np.sqrt(np.mean(found**2, 0))
+    # Not the root mean square, which a few odd images decide.
+    usual = np.maximum(np.median(np.abs(found), 0), UNIT)
     device = model.directions.device
     model.directions.copy_(torch.as_tensor(directions, dtype=torch.float32, device=device))
     model.offset.copy_(torch.as_tensor(offset, dtype=torch.float32, device=device))
-    scales = 2.0 ** np.ceil(np.log2(spread))
+    scales = 2.0 ** np.ceil(np.log2(usual))
     model.mean_scales.copy_(torch.as_tensor(scales, dtype=torch.float32, device=device))
 
 
+def set_mean_tables(model: LearnedNetworks, images: list[Moments], pixels: int) -> None:
+    """Fit the tables of m(v) to the means of images, of so many pixels each."""
+    directions, offset = _base_of(model)
+    integers = np.stack([fitted_means(image, directions, offset, pixels).integers for image in images])
+    shifts, rows = fit_sets(integers, gaussian_tables())
+    model.mean_shifts.copy_(torch.as_tensor(shifts))
+    model.mean_tables.copy_(torch.as_tensor(rows))
+
+
 def image_means(model: CodingNetworks, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Return m(v) of each patch on its grid, float32 (B, M), and its gain (B, 1, 1, 1), from every third pixel."""
-    directions, offset = model.directions.double().cpu().numpy(), model.offset.double().cpu().numpy()
+    """Return m(v) of each patch, not rounded, float32 (B, M), and its gain (B, 1, 1, 1), from every third pixel."""
+    directions, offset = _base_of(model)
     means, errors = [], []
     for image in (moments(r, s, stride=3) for r, s in zip(raw, srgb, strict=True)):
         means.append(solve_means(image, directions, offset))
         errors.append(error(image, offset + directions @ means[-1]))
     gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))
     tensor = torch.as_tensor(np.stack(means), dtype=torch.float32, device=raw.device)
-    return quantised_means(tensor), gains.view(-1, 1, 1, 1)
+    return tensor, gains.view(-1, 1, 1, 1)
+
+
+def _base_of(model: CodingNetworks) -> tuple[np.ndarray, np.ndarray]:
+    return model.directions.double().cpu().numpy(), model.offset.double().cpu().numpy()
 
 
 def crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tuple[Tensor, Tensor]:

@@ -19,7 +19,6 @@ from torch import Tensor
 from rawbench.errors import SampleError
 from rawbench.training.weights import load_weights, save_weights
 from rawbench_learned import rate
-from rawbench_learned.base import M_STEP
 from rawbench_learned.exact import (
     STEP,
     ExactConv2d,
@@ -51,8 +50,8 @@ class Weights:
         z_steps: int64 (256, 48), quantisation steps in units of `rate.STEP_UNIT`.
         z_offsets: int64 (256, 48), added to scale indices.
         v_steps: int64 (16, means), as z_steps.
-        mean_shifts: int64 (means,), low bits of each mean that are sent as they are.
-        mean_tables: int64 (means,), rows of `latent_tables` for the rest.
+        mean_shifts: int64 (sets, means), low bits of each mean that are sent as they are; see `mean_tables`.
+        mean_tables: int64 (sets, means), rows of `latent_tables` for the rest.
         digest: SHA-256 of all of it, hexadecimal.
         provenance: how the weights came to be.
     """
@@ -183,18 +182,12 @@ def _step_tensors(model: LearnedNetworks) -> dict[str, Tensor]:
     with torch.no_grad():
         z_steps = model.z_steps.cpu()(qualities)[:, :, 0, 0]
         v_steps = model.v_steps.cpu()(v_quality(torch.arange(V_LEVELS)))[:, :, 0, 0]
-    # A mean has about the standard deviation mean_scales: at most 64 steps of it go through a table.
-    scales = model.mean_scales.double().cpu().numpy() / M_STEP
-    shifts = np.maximum(np.ceil(np.log2(scales / 64)), 0)
     return {
         "z_steps": (z_steps / rate.STEP_UNIT).round().to(torch.int32),
         "z_offsets": rate.scale_offsets(z_steps).to(torch.int16),
         "v_steps": (v_steps / rate.STEP_UNIT).round().to(torch.int32),
-        "mean_shifts": torch.from_numpy(shifts.astype(np.int32)),
-        "mean_tables": torch.tensor(
-            [round(rate.index_of_scale(s / 2**shift * 0.75)) for s, shift in zip(scales, shifts, strict=True)],
-            dtype=torch.int32,
-        ),
+        "mean_shifts": model.mean_shifts.cpu(),
+        "mean_tables": model.mean_tables.cpu(),
     }
 
 

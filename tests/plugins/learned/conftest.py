@@ -10,7 +10,7 @@ import torch
 from rawbench_learned.base import moments
 from rawbench_learned.features import linearisation
 from rawbench_learned.networks import Architecture, LearnedNetworks
-from rawbench_learned.task import set_base
+from rawbench_learned.task import set_base, set_mean_tables
 from rawbench_learned.weights import Weights, read_weights, write_weights
 from torch import Tensor
 
@@ -36,7 +36,9 @@ def weights_file(tmp_path_factory) -> Path:
     """Weights with random networks whose outputs are not trivial, and a fitted base."""
     torch.manual_seed(0)
     model = LearnedNetworks(Architecture(width=16, means=MEANS, exact_width=16, phi=16, context=16, embedding=8))
-    set_base(model, [moments(*scene(48, 64, seed)) for seed in range(8)])
+    images = [moments(*scene(48, 64, seed)) for seed in range(8)]
+    set_base(model, images)
+    set_mean_tables(model, images, pixels=48 * 64)
     with torch.no_grad():
         for name in ("guide", "analysis", "synthesis"):
             getattr(model, name).leave.weight.normal_(0, 0.02)

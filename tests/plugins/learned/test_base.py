@@ -3,7 +3,15 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from rawbench_learned.base import M_STEP, apply_base, error, fit_directions, moments, solve_means
+from rawbench_learned.base import (
+    UNIT,
+    apply_base,
+    error,
+    fit_directions,
+    fitted_means,
+    moments,
+    solve_means,
+)
 
 from .conftest import scene
 
@@ -39,13 +47,34 @@ def test_means_are_the_best_and_rounding_costs_little(fitted):
     directions, offset = fitted
     image = moments(*scene(48, 64, 12))
     best = solve_means(image, directions, offset)
-    rounded = solve_means(image, directions, offset, M_STEP)
-    assert np.allclose(rounded / M_STEP, np.round(rounded / M_STEP))
+    step = 2.0**-12
+    rounded = solve_means(image, directions, offset, step)
+    assert np.allclose(rounded / step, np.round(rounded / step))
     least = error(image, offset + directions @ best)
     assert least <= error(image, offset)
     for other in (best + 1e-3, best * 0.9):
         assert error(image, offset + directions @ other) >= least - 1e-12
     assert error(image, offset + directions @ rounded) < least + 1e-6
+
+
+@pytest.mark.parametrize("pixels", [100, 200_000, 60_000_000])
+def test_large_images_have_means_of_finer_steps(fitted, pixels):
+    directions, offset = fitted
+    image = moments(*scene(48, 64, 12))
+    least = error(image, offset + directions @ solve_means(image, directions, offset))
+    means = fitted_means(image, directions, offset, pixels)
+    assert np.array_equal(means.values, means.integers * UNIT * 2.0**means.exponent)
+    coarser = fitted_means(image, directions, offset, pixels // 16)
+    assert means.exponent < coarser.exponent
+    assert error(image, offset + directions @ means.values) < least * (1 + max(1000 / pixels, 1e-3))
+
+
+def test_means_of_a_far_mapping_are_still_integers_of_16_bits(fitted):
+    directions, offset = fitted
+    image, far = moments(*scene(48, 64, 12)), np.full(4, 30.0)
+    means = fitted_means(image, directions, offset - directions @ far, 10**9)
+    assert np.abs(means.integers).max() < 2**15
+    assert np.allclose(means.values, far + fitted_means(image, directions, offset, 10**9).values, atol=0.01)
 
 
 def test_directions_are_orthonormal_and_sorted():

@@ -128,5 +128,5 @@ def test_plugin_module_imports_no_torch():
 
 
 def test_too_few_frames_for_the_base():
-    with pytest.raises(UsageError, match="2 training frames are too few: a base of 36 directions"):
+    with pytest.raises(UsageError, match="2 training frames are too few: a base of 64 directions"):
         LearnedTask(LearnedTask.Config()).initialise(frames(2))

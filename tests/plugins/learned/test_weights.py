@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_learned.exact import ExactConv2d, weight_unit
+from rawbench_learned.mean_tables import SETS
 from rawbench_learned.rate import LEVELS
 from rawbench_learned.weights import read_weights
 from safetensors import safe_open
@@ -30,7 +31,8 @@ def test_exact_layers_are_stored_as_integers(weights_file, weights):
 def test_steps_fall_and_tables_fit(weights):
     assert weights.z_steps.shape == (LEVELS, 48)
     assert (weights.z_steps[1:] <= weights.z_steps[:-1]).all() and weights.z_steps.min() >= 1
-    assert len(weights.hyper_tables.lengths) == 16 * len(weights.mean_shifts)
+    assert len(weights.hyper_tables.lengths) == 16 * weights.networks.config.means
+    assert weights.mean_shifts.shape == weights.mean_tables.shape == (SETS, weights.networks.config.means)
 
 
 def changed(source, target, **metadata):
