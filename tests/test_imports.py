@@ -18,6 +18,7 @@ PUBLIC_MODULES = {
     "rawbench.camera",
     "rawbench.coefficients",
     "rawbench.fitting",
+    "rawbench.normal_equations",
     "rawbench.polynomial",
     "rawbench.rate",
     "rawbench.rd",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ import torch
 from torch import Tensor
 
 import rawbench
-from rawbench.codec import Advance, unwatched
 from rawbench.coefficients import BitReader, BitWriter, read_polynomial
 from rawbench.fitting import fit_polynomial
 from rawbench.polynomial import Polynomial, chunks
@@ -203,7 +203,7 @@ def decode_nodes(payload: bytes, groups: list[np.ndarray]) -> np.ndarray:
     return integers
 
 
-def look_up(nodes: np.ndarray, srgb: Tensor, size: int, advance: Advance = unwatched) -> Tensor:
+def look_up(nodes: np.ndarray, srgb: Tensor, size: int, advance: Callable[[int, int], None]) -> Tensor:
     """Trilinear interpolation of nodes, float64 (size**3, 3), at each pixel: float64 (3, H, W).
 
     ``advance`` is told how many of the pixels are done.

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks
 from rawbench.srgb import full_scale, pick
 from rawbench_sampling.grid import Grid
@@ -66,7 +65,7 @@ def trained_and_evaluated(
     srgb: Tensor,
     grid: Grid,
     size: Size,
-    part: Callable[[float, float], Advance] = lambda first, last: unwatched,
+    part: Callable[[float, float], Callable[[int, int], None]],
 ) -> Tensor:
     """Train a network for each tile on the samples around it, and evaluate it at the tile's pixels.
 
@@ -147,7 +146,13 @@ def _forward(networks: Networks, inputs: Tensor, frequency: float) -> Tensor:
 
 
 def _train(
-    networks: Networks, inputs: Tensor, values: Tensor, index: Tensor, weight: Tensor, size: Size, advance: Advance
+    networks: Networks,
+    inputs: Tensor,
+    values: Tensor,
+    index: Tensor,
+    weight: Tensor,
+    size: Size,
+    advance: Callable[[int, int], None],
 ) -> Networks:
     """Adam on the weighted mean squared error; index and weight are (T, N)."""
     groups = []

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks, clip_class
 from rawbench.srgb import code_step, pick
 from rawbench_sampling.grid import Grid
@@ -66,7 +65,7 @@ def spread(
     srgb: Tensor,
     grid: Grid,
     kernels: tuple[Kernel | Radial, Kernel | Radial],
-    advance: Advance = unwatched,
+    advance: Callable[[int, int], None],
 ) -> Tensor:
     """Spread sample values to each pixel: weighted means of those around it, or radial basis functions.
 

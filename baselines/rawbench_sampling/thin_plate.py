@@ -6,10 +6,11 @@ no neighbour has. Both are centres of each system, so that a rare colour is not 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from rawbench.codec import Advance, unwatched
 from rawbench.polynomial import chunks
 from rawbench.srgb import pick
 from rawbench_sampling.grid import Grid
@@ -22,7 +23,9 @@ _LEAST_SQUARE = 1e-30
 _BATCH_BYTES = 1 << 25
 
 
-def interpolate(values: Tensor, srgb: Tensor, grid: Grid, position: float, advance: Advance = unwatched) -> Tensor:
+def interpolate(
+    values: Tensor, srgb: Tensor, grid: Grid, position: float, advance: Callable[[int, int], None]
+) -> Tensor:
     """Interpolate values of the samples with the kernel r^2 log r and an affine function of colour and position.
 
     Args:

@@ -6,6 +6,8 @@ import torch
 from rawbench_parametric import lut
 from rawbench_parametric.lut import SIZES, Lut
 
+from rawbench.codec import unwatched
+
 from ..conftest import psnr
 
 
@@ -38,7 +40,7 @@ def test_look_up_is_the_trilinear_matrix(size):
     weights = lut.trilinear(colours, size)
     assert np.allclose(weights.sum(1), 1) and weights.min() >= 0
     srgb = torch.from_numpy(colours.T.reshape(3, 10, 20).copy())
-    looked_up = lut.look_up(nodes, srgb, size).reshape(3, -1).T.numpy()
+    looked_up = lut.look_up(nodes, srgb, size, unwatched).reshape(3, -1).T.numpy()
     assert np.allclose(looked_up, weights @ nodes)
     near = lut.node_weights(colours, np.full(200, 3), size)
     assert np.allclose(near, 3 * np.asarray(weights.sum(0)).ravel())
@@ -50,7 +52,7 @@ def test_a_smooth_function_is_fitted():
     truth = (srgb.double() / 255) ** 2 - 0.3
     colours, counts, means = lut.colour_means(srgb, truth)
     nodes = lut.fit_lattice(colours, counts, means, 9)
-    assert float((lut.look_up(nodes, srgb, 9) - truth).abs().mean()) < 0.01
+    assert float((lut.look_up(nodes, srgb, 9, unwatched) - truth).abs().mean()) < 0.01
 
 
 def test_damaged_payloads(codec, scenes, check_damage):

@@ -6,7 +6,7 @@ from rawbench_sampling.grid import Grid
 from rawbench_sampling.implicit import SIZES, trained_and_evaluated
 from rawbench_sampling.inf import STEPS, Inf
 
-from rawbench import StreamError
+from rawbench import Context, StreamError
 
 from ..conftest import psnr
 
@@ -41,7 +41,7 @@ def test_networks_learn_a_function_of_colour_that_no_polynomial_is():
     srgb = torch.nn.functional.interpolate(base, size=(64, 96), mode="bilinear")[0].to(torch.uint8)
     raw = torch.sin(srgb.double() / 40)
     grid = Grid(64, 96, 4)
-    out = trained_and_evaluated(grid.take(raw), srgb, grid, SIZES["small"])
+    out = trained_and_evaluated(grid.take(raw), srgb, grid, SIZES["small"], Context().part)
     assert float((out - raw).square().mean()) < 0.5 * float(raw.square().mean())
 
 

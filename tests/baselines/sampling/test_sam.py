@@ -6,6 +6,8 @@ from rawbench_sampling.grid import STEPS, Grid
 from rawbench_sampling.sam import Sam
 from rawbench_sampling.thin_plate import SPREAD, interpolate, spread_over_colours
 
+from rawbench.codec import unwatched
+
 from ..conftest import psnr
 
 
@@ -46,7 +48,7 @@ def test_a_function_of_the_colour_is_interpolated():
     srgb = torch.nn.functional.interpolate(base, scale_factor=8, mode="bilinear")[0].to(torch.uint8)
     raw = (srgb.double() / 255).flip(0) * 0.7 + 0.1
     grid = Grid(64, 80, 8)
-    out = interpolate(grid.take(raw), srgb, grid, 0.3)
+    out = interpolate(grid.take(raw), srgb, grid, 0.3, unwatched)
     assert float((out - raw).abs().mean()) < 0.002
 
 
@@ -56,7 +58,7 @@ def test_an_affine_function_of_colour_and_position_comes_back():
     y, x = torch.meshgrid(torch.arange(50), torch.arange(70), indexing="ij")
     raw = srgb.double().flip(0) / 400 + 0.002 * y - 0.001 * x
     grid = Grid(50, 70, 6)
-    assert torch.allclose(interpolate(grid.take(raw), srgb, grid, 0.3), raw, atol=1e-6)
+    assert torch.allclose(interpolate(grid.take(raw), srgb, grid, 0.3, unwatched), raw, atol=1e-6)
 
 
 def test_samples_are_spread_over_the_colours():
