@@ -18,7 +18,7 @@ from rawbench_learned.coding import DIGEST_BYTES, Coder, Part, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
-RATE_POINTS = (28, 60, 80, 100, 118, 134, 148, 160)
+RATE_POINTS = (8, 52, 80, 100, 118, 134, 150, 166)
 """Quality bytes: on 8-bit renditions from about 0.002 to about 1 bpp. Above, up to 6 bpp, on request."""
 SERIAL_RATE_POINTS = RATE_POINTS[1::2]
 """Of `learned-ar`: fewer, because it takes its time. Any other on request."""

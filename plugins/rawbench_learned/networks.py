@@ -56,6 +56,8 @@ FARTHEST = 512.0
 KERNEL = 5
 PREFERENCE = 4
 """Logits by which a latent pixel prefers its step on the lattice: the most that the prediction can add."""
+PERIOD = 4
+"""Of the lattice, in latent pixels."""
 
 
 class Architecture(BaseModel):
@@ -227,8 +229,8 @@ class HyperSynthesis(nn.Module):
 class Order(nn.Module):
     """Order prediction: logits over the S steps, the same for all channels of a latent pixel. Exact.
 
-    The prediction is added to a lattice, which alone would give every step its share of each neighbourhood: without
-    it every pixel wants to be the last, whose context is best, and argmax would make that one single step.
+    The prediction is added to the preference for a lattice. Which pixels a step gets is decided among the pixels of a
+    block (`entropy_model.partition`).
     """
 
     def __init__(self, config: Architecture) -> None:
@@ -238,19 +240,14 @@ class Order(nn.Module):
         self.second = ExactConv2d(16, config.steps, 1)
 
     def forward(self, phi: Tensor) -> Tensor:
-        """Return logits (B, S, H/4, W/4), no two of a pixel equal, so that argmax needs no rule for ties."""
+        """Return logits (B, S, H/4, W/4), multiples of 1/16."""
         prediction = to_grid(self.second(activate(self.first(phi))), lowest=-4, highest=4)
-        return prediction + self.preferred(phi)
-
-    def preferred(self, phi: Tensor) -> Tensor:
-        """Return the lattice's own logits (S, H/4, W/4) for a map of the size of phi."""
         steps = torch.arange(self.steps, device=phi.device).view(-1, 1, 1)
-        own = lattice(phi.shape[-2], phi.shape[-1], self.steps, phi.device) == steps
-        return own * PREFERENCE - steps / 256
+        return prediction + PREFERENCE * (lattice(phi.shape[-2], phi.shape[-1], self.steps, phi.device) == steps)
 
 
 def lattice(height: int, width: int, steps: int, device: torch.device) -> Tensor:
-    """Return the step (height, width) that a latent pixel has by its place alone, with a period of 4.
+    """Return the step (height, width) that a latent pixel has by its place alone, with a period of `PERIOD`.
 
     From coarse to fine: with four steps a sixteenth of the pixels, a quarter, a half, all. What is smooth is
     interpolated, so only the sixteenth is coded without neighbours.
@@ -258,7 +255,7 @@ def lattice(height: int, width: int, steps: int, device: torch.device) -> Tensor
     ranks = torch.tensor([[0, 8, 2, 13], [12, 4, 9, 6], [3, 15, 1, 10], [11, 7, 14, 5]], device=device)
     bounds = torch.tensor(sorted((8, 4, 1, 2, 12, 6, 10)[: steps - 1]), dtype=torch.long, device=device)
     y, x = torch.arange(height, device=device)[:, None], torch.arange(width, device=device)
-    return torch.bucketize(ranks, bounds, right=True)[y % 4, x % 4]
+    return torch.bucketize(ranks, bounds, right=True)[y % PERIOD, x % PERIOD]
 
 
 def nearness(device: torch.device) -> Tensor:

@@ -60,7 +60,6 @@ class LearnedTask:
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
-        balance: float = Field(0.05, ge=0, description="weight of the steps' shares being the lattice's")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -120,7 +119,7 @@ class LearnedTask:
         quality = (parts * (rate.LEVELS + 48) - 24).clamp(0, rate.LEVELS - 1).long()
         quality = quality[torch.randperm(count, device=device, generator=generator)]
         result = self._forward(raw, srgb, quality, generator)
-        loss = self._weighted(result, quality).mean() + self.config.balance * result["imbalance"]
+        loss = self._weighted(result, quality).mean()
         low, high = quality < 64, quality >= 192
         scalars = {
             "loss": loss.detach(),
@@ -181,8 +180,7 @@ class LearnedTask:
         v_steps, z_steps = model.v_steps(quality), model.z_steps(quality)
         v_hat = gated_round(v / v_steps) * v_steps
         phi = model.hyper_synthesis(to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact)
-        logits = model.order(phi)
-        masks = partition(logits, training=generator is not None)
+        masks = partition(model.order(phi), training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
         decoded = model.synthesis(z_hat, guess, features, hats)
         symbols = (z - mu) / z_steps
@@ -206,7 +204,6 @@ class LearnedTask:
             "relative": relative,
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": (z_bits + v_bits) / size,
-            "imbalance": _imbalance(logits, model.order.preferred(phi)),
             "bpp_v": (v_bits / size).detach(),
         }
 
@@ -255,12 +252,6 @@ def crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tu
     corner = [int(torch.randint(r, (1,), generator=generator, device=raw.device)) for r in room]
     window = (..., slice(corner[0], corner[0] + side), slice(corner[1], corner[1] + side))
     return raw[window], srgb[window]
-
-
-def _imbalance(logits: Tensor, preferred: Tensor) -> Tensor:
-    # How far the steps' shares are from those that the lattice alone gives them.
-    own, shares = logits.softmax(1).mean((0, 2, 3)), preferred.softmax(0).mean((1, 2))
-    return (own / shares - 1).square().mean()
 
 
 def _instead(value: Tensor, descended: Tensor) -> Tensor:
