@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import torch
@@ -130,10 +131,15 @@ def choose_rendition(codes: Tensor, target: Tensor, degree: int) -> tuple[int, i
 def _choose_main(equations: NormalEquations, degree: int, price: float) -> tuple[int, int]:
     """Degree and step index of the polynomial with the least cost; ``price`` is in decibels per bit."""
 
-    def cost(order: int, step: int) -> float:
+    @cache
+    def solved(order: int) -> tuple[NormalEquations, np.ndarray, np.ndarray]:
         part, prior = equations.leading(len(exponents(order))), identity_prior(order)
+        return part, prior, part.solve(prior=prior)
+
+    def cost(order: int, step: int) -> float:
+        part, prior, solution = solved(order)
         size = 0.5 ** (4 + step)
-        integers = round_coefficients(part, part.solve(prior=prior), size)
+        integers = round_coefficients(part, solution, size)
         error = float(part.squared_error(integers * size).sum()) / max(3 * part.weight, 1.0)
         bits = approximate_bits(integers - np.rint(prior / size))
         return 10 * math.log10(error + _FLOOR) + price * bits
