@@ -63,7 +63,7 @@ class LazyGroup(click.Group):
     def resolve_command(self, context: click.Context, args: list[str]) -> Any:
         name = args[0]
         if self.get_command(context, name) is None:
-            from rawbench.names import suggest
+            from rawbench.errors import suggest
 
             raise click.UsageError(f"no command {name!r}{suggest(name, self.list_commands(context))}", context)
         return super().resolve_command(context, args)

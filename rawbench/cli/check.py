@@ -10,7 +10,8 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import catalogue_of, split_commas
+from rawbench.cli.arguments import split_commas
+from rawbench.cli.catalogue import catalogue_of
 
 CHECK_FAILED = 4
 MARKS = {"pass": "pass", "fail": "FAIL", "opted out": "opted out", "not judged": "not judged"}
@@ -55,8 +56,8 @@ def check(
     is told with its reason.
     """
     from rawbench.testing.checks import run_checks
-    from rawbench.testing.golden import golden_folder
     from rawbench.testing.golden import write_golden as write
+    from rawbench.testing.golden_files import golden_folder
 
     catalogue = _catalogue(plugins)
     if write_golden:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import split_commas
+from rawbench.cli.arguments import split_commas
 from rawbench.cli.listing import describe_options, listing_group
 
 
@@ -39,8 +39,8 @@ Examples:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of views, settings and noise.")
 def simulate(scenes: Path, camera: str | None, recipe: Path | None, out: Path, views: int, seed: int) -> None:
     """Photograph scene-linear HDR files (.hdr, .exr) with a simulated camera, as DNG files."""
-    from rawbench.camera.folder import simulate_folder
     from rawbench.errors import UsageError
+    from rawbench.simulate.recipe import simulate_folder
 
     if (camera is None) == (recipe is None):
         raise UsageError("give either --camera or --recipe")
@@ -64,7 +64,7 @@ def frames(
     scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], **given: Any
 ) -> None:
     """Write random simulated frames to train on, split by scene, with a manifest."""
-    from rawbench.camera.frames import simulate_training_frames
+    from rawbench.simulate.frames import simulate_training_frames
 
     if validation_scenes:
         only = validation_scenes[0]
@@ -116,8 +116,8 @@ Examples:
 def extract(name: str, root: Path | None, out: Path) -> None:
     """Write a prepared dataset's training and validation images as frames for 'rawbench train', no test image ever."""
     from rawbench.cli.progress import make_steps
+    from rawbench.datasets.extract import write_training_frames
     from rawbench.datasets.prepared import PreparedDataset
-    from rawbench.datasets.training_frames import write_training_frames
     from rawbench.errors import UsageError
 
     dataset = _opened(name, root)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from rawbench.cli.listing import listing_group
-from rawbench.rate import RATES
+from rawbench.run.rate import RATES
 
 
 def _describe(metric: Any) -> dict[str, Any]:
