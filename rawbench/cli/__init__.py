@@ -38,6 +38,7 @@ COMMANDS = {
     "inspect": "Show what a stream or a packed JPEG says of itself.",
     "check": "Hold a method to the contract.",
     "train": "Train a learned method.",
+    "new": "Start a plugin: a project for a method, dataset or metric.",
 }
 INTERRUPTED = 130
 
@@ -79,13 +80,18 @@ class LazyGroup(click.Group):
 
 def plugins_first(args: list[str]) -> list[str]:
     """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it."""
-    first, rest, given = [], [], iter(args)
+    first: list[str] = []
+    rest: list[str] = []
+    given = iter(args)
     for arg in given:
         if arg == "--":
             rest += [arg, *given]
         elif arg == "--plugin":
             value = next(given, None)
-            first, rest = ([*first, arg, value], rest) if value is not None else (first, [*rest, arg])
+            if value is None:
+                rest.append(arg)  # and the command says what is wrong
+            else:
+                first += [arg, value]
         else:
             (first if arg.startswith("--plugin=") else rest).append(arg)
     return [*first, *rest]
