@@ -22,7 +22,7 @@ from rawbench.options import Options, build_options, parse_spec
 from rawbench.plugins import Catalogue
 from rawbench.run.code import code_of, content_of_options
 from rawbench.run.config import RunConfig
-from rawbench.types import RatePoint, SampleInfo
+from rawbench.types import Place, RatePoint, SampleInfo
 
 
 @dataclass(frozen=True)
@@ -87,9 +87,14 @@ class Cell:
     seed: int
 
     @property
+    def place(self) -> Place:
+        """Where its result belongs."""
+        return Place(self.method.label, self.rate_point.name, self.dataset.label, self.image.id)
+
+    @property
     def title(self) -> str:
         """How messages name the cell."""
-        return f"{self.method.label} {self.rate_point.name} on {self.dataset.label}/{self.image.id}"
+        return str(self.place)
 
 
 @dataclass(frozen=True)
