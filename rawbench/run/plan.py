@@ -4,9 +4,9 @@ A key is the SHA-256 of canonical JSON over what determines a result, and nothin
 jobs, executor and output folder are not in it. There are three stages, so that a new metric needs no new encode, and
 a new decode device no new stream::
 
-    stream key   codec, format version, code digest, libraries, options after defaults, files that options name,
-                 identity (weights), rate point, image digest, seed, device kind
-    decode key   stream digest, codec, its code, libraries, files and identity, decode device
+    stream key   codec, format version, code digest, libraries, options after defaults, identity (weights, and files
+                 that options name), rate point, image digest, seed, device kind
+    decode key   stream digest, codec, its code, libraries and identity, decode device
     metric key   decode key, metric name and version
 """
 
@@ -36,9 +36,9 @@ class MethodSpec:
         resources: those that the decoder gets too.
         format_version: of its payloads.
         code_digest: of the code and data that it is made of (``run.code``).
-        identity: what else it says that decides a stream: digests of weights.
+        identity: what else decides a stream: what the method says of its weights, and the digests of files that
+            options name.
         libraries: other people's, with their versions.
-        option_files: digests of the files that its options name.
     """
 
     label: str
@@ -49,7 +49,6 @@ class MethodSpec:
     code_digest: str
     identity: Mapping[str, Any]
     libraries: Mapping[str, str] = field(default_factory=dict)
-    option_files: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def source(self) -> dict[str, Any]:
@@ -59,7 +58,6 @@ class MethodSpec:
             "format_version": self.format_version,
             "code": self.code_digest,
             "libraries": dict(self.libraries),
-            "files": dict(self.option_files),
             "identity": dict(self.identity),
         }
 
@@ -162,6 +160,7 @@ def method_spec(text: str, catalogue: Catalogue) -> MethodSpec:
     values = options.model_dump(mode="json")
     resources = {key: values[key] for key in codec.resource_options}
     code = code_of(codec, catalogue.manager.get_plugin(catalogue.methods.entry(name).plugin))
+    files = content_of_options({key: getattr(options, key) for key in values})
     return MethodSpec(
         label=_label(name, values, codec.Options),
         name=name,
@@ -169,9 +168,8 @@ def method_spec(text: str, catalogue: Catalogue) -> MethodSpec:
         resources=resources,
         format_version=codec.format_version,
         code_digest=code.digest,
-        identity=dict(codec.identity(options)),
+        identity={**codec.identity(options), **{f"option {place}": digest for place, digest in files.items()}},
         libraries=code.libraries,
-        option_files=content_of_options({key: getattr(options, key) for key in values}),
     )
 
 
