@@ -20,6 +20,16 @@ def as_text(value: Any) -> str:
     return str(value).encode("utf-8", "backslashreplace").decode()
 
 
+def one_line(text: object, length: int = 300) -> str:
+    """A message on one line, and not endless, whatever of a foreign file is quoted in it.
+
+    >>> one_line("no table\\n  rows"), one_line("x" * 9, 5)
+    ('no table rows', 'xxxxx...')
+    """
+    found = as_text(" ".join(str(text).split()))
+    return found if len(found) <= length else f"{found[:length]}..."
+
+
 def plain(value: Any) -> Any:
     """A value for a column: NULL, a number, text, or JSON for what has parts; NaN is NULL.
 

@@ -21,6 +21,7 @@ from pydantic import TypeAdapter, ValidationError
 from rawbench.errors import UsageError
 from rawbench.results.facts import DatasetFacts, Environment, ImageFacts, Meta, MethodFacts, MetricFacts, Rule, Timing
 from rawbench.results.means import Group, Row, ceiling_rows, group_by_camera, macro_average
+from rawbench.results.plain import as_text, one_line
 from rawbench.results.store import DATABASE, Store
 from rawbench.types import Place
 
@@ -123,7 +124,7 @@ def read_run(path: Path) -> Run:
         return run_of(read_document(path), path)
     with Store.open(path) as store, damaged(store.path):
         folder = path.parent if path.name == DATABASE else path
-        return from_store(store, printable(folder.resolve().name))
+        return from_store(store, as_text(folder.resolve().name))
 
 
 @contextmanager
@@ -134,16 +135,11 @@ def damaged(path: Path) -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is damaged: {where}: {first['msg']}") from None
+        raise UsageError(f"{path} is damaged: {one_line(where)}: {first['msg']}") from None
     except KeyError as error:
-        raise UsageError(f"{path} is damaged: there is no {error}") from None
+        raise UsageError(f"{path} is damaged: there is no {one_line(error)}") from None
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-
-
-def printable(text: str) -> str:
-    """A name as it can be written anywhere: what is no UTF-8 is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+        raise UsageError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def from_store(store: Store, name: str) -> Run:
