@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.panoramas import panorama, scenes  # noqa: F401
+
 TINY_PLUGIN = str(Path(__file__).with_name("tiny_plugin.py"))
 
 

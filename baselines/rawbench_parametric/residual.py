@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 
 import rawbench
-from rawbench.coefficients import read_polynomial
-from rawbench.fitting import fit_polynomial
-from rawbench.polynomial import Polynomial
+from rawbench.blocks.polynomial import Polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_parametric import jpeg2000
 from rawbench_parametric.poly import per_bit
 from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, turned

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from rawbench.compare import Comparison
+    from rawbench.judge.compare import Comparison
 
 
 @click.command(
@@ -30,8 +30,8 @@ def compare(a: Path, b: Path, metric: str, pairs: tuple[str, ...], markdown: boo
 
     A and B are run folders, or JSON files of committed runs.
     """
-    from rawbench.compare import compare_results, markdown_comment
-    from rawbench.results import read_results
+    from rawbench.judge.compare import compare_results, markdown_comment
+    from rawbench.results.measured import read_results
 
     comparison = compare_results(read_results(a), read_results(b), metric, dict(_pair(text) for text in pairs))
     if markdown:
@@ -55,7 +55,7 @@ def _print(comparison: Comparison) -> None:
     from rich.console import Console
     from rich.table import Table
 
-    from rawbench.compare import reasons, sum_up, tables
+    from rawbench.judge.compare import reasons, sum_up, tables
 
     console = Console(highlight=False)
     if not console.is_terminal:

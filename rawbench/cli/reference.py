@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import catalogue_of, split_commas
+from rawbench.cli.arguments import split_commas
+from rawbench.cli.catalogue import catalogue_of
 
 
 @click.group()
@@ -44,8 +45,8 @@ Examples:
 def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...], force: bool, **given: Any) -> None:
     """Measure methods and write the numbers as a reference."""
     from rawbench.errors import UsageError
-    from rawbench.plan import make_config
-    from rawbench.reference import METRICS
+    from rawbench.judge.reference import METRICS
+    from rawbench.run.config import make_config
 
     if file.exists() and not force:
         raise UsageError(f"{file} is there already; 'rawbench reference update' repeats it, --force replaces it")
@@ -63,8 +64,8 @@ def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...],
 @_jobs
 def update(file: Path, jobs: int) -> None:
     """Measure again what REFERENCE names and replace its numbers; its tolerances stay. Prints what changed."""
-    from rawbench.reference import read_reference
-    from rawbench.regress import NotComparable, Subset, judge_run, report_lines
+    from rawbench.judge.gate import NotComparable, Subset, judge_run, report_lines
+    from rawbench.judge.reference import read_reference
 
     old = read_reference(file)
     results = _measure(old.config(), jobs)
@@ -76,13 +77,13 @@ def update(file: Path, jobs: int) -> None:
 
 
 def _measure(config: Any, jobs: int) -> Any:
+    from rawbench.cli.arguments import run_folder
     from rawbench.cli.progress import make_progress
-    from rawbench.cli.regress import run_folder
-    from rawbench.device import resolve_device
-    from rawbench.driver import run_plan
     from rawbench.errors import RawbenchError
-    from rawbench.plan import make_plan
-    from rawbench.results import read_results
+    from rawbench.results.measured import read_results
+    from rawbench.run.device import resolve_device
+    from rawbench.run.driver import run_plan
+    from rawbench.run.plan import make_plan
 
     config = config.model_copy(update={"jobs": jobs})
     catalogue = catalogue_of()
@@ -98,9 +99,9 @@ def _measure(config: Any, jobs: int) -> Any:
 def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The part of a run that becomes the reference, and the configuration that would measure it again."""
     from rawbench.errors import UsageError
-    from rawbench.plan import make_config
-    from rawbench.reference import METRICS, part_of
-    from rawbench.results import read_results
+    from rawbench.judge.reference import METRICS, part_of
+    from rawbench.results.measured import read_results
+    from rawbench.run.config import make_config
 
     results = read_results(run)
     metrics = tuple(given.get("metrics", [name for name in METRICS if name in results.metrics]))
@@ -115,7 +116,7 @@ def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
 
 def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
     from rawbench.errors import UsageError
-    from rawbench.regress import Threshold
+    from rawbench.judge.threshold import Threshold
 
     found = {}
     for text in tolerances:
@@ -128,9 +129,8 @@ def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
 
 def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
     from rawbench import __version__
-    from rawbench.errors import UsageError
-    from rawbench.names import suggest
-    from rawbench.reference import default_tolerances, make_reference, write_reference
+    from rawbench.errors import UsageError, suggest
+    from rawbench.judge.reference import default_tolerances, make_reference, write_reference
 
     known = kept or default_tolerances(results.metrics)
     for name in given:

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.catalogue import split_commas
+from rawbench.cli.arguments import split_commas
 from rawbench.errors import UsageError
-from rawbench.store import Store
+from rawbench.results.store import Store
 
 
 @click.command(
@@ -37,8 +37,9 @@ def table(
     Under the methods stands the ceiling of the images: what the best mapping of the sRGB alone would give. CSV holds
     the methods' rows alone.
     """
-    from rawbench import table as tables
-    from rawbench.published import published_cells, published_file, published_notes
+    from rawbench.tables import run_table as tables
+    from rawbench.tables import text
+    from rawbench.tables.published import published_cells, published_file, published_notes
 
     if with_published and form == "csv":
         raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
@@ -49,7 +50,7 @@ def table(
         head, body = tables.table_cells(groups, chosen, tables.costs_of_run(store))
         under, below = tables.ceiling_cells(head, ceilings, chosen), tables.notes(store)
     if form == "csv":
-        click.echo(tables.as_csv(head, body))
+        click.echo(text.as_csv(head, body))
         return
     _print(form, head, body, under, below)
     if with_published:
@@ -58,20 +59,20 @@ def table(
 
 
 def _print(form: str | None, head: list[str], body: list[list[str]], under: list[list[str]], below: list[str]) -> None:
-    from rawbench import table as tables
+    from rawbench.tables import terminal, text
 
     if form is None:
-        tables.print_cells(head, body, under, below)
+        terminal.print_cells(head, body, under, below)
     elif form == "latex":
-        click.echo(tables.latex(head, body, under))
+        click.echo(text.latex(head, body, under))
         click.echo("\n".join(f"% {line}" for line in below))
     else:
-        click.echo(tables.markdown(head, [*body, *under]))
+        click.echo(text.markdown(head, [*body, *under]))
         click.echo("\n" + "  \n".join(below))
 
 
 def _checked(store: Store, metrics: tuple[str, ...], camera: str | None) -> tuple[str, ...]:
-    from rawbench.names import suggest
+    from rawbench.errors import suggest
 
     measured = {row["metric"] for row in store.rows()}
     for name in metrics:

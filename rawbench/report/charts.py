@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from rawbench.aggregate import Group
 from rawbench.errors import RawbenchError, UsageError
 from rawbench.files import write_atomically
-from rawbench.results import Results
-from rawbench.schema import CEILING
-from rawbench.speed import FASTEST, megapixels
+from rawbench.results.costs import FASTEST, megapixels
+from rawbench.results.means import Group
+from rawbench.results.measured import Results
+from rawbench.results.schema import CEILING
 
 if TYPE_CHECKING:
     import altair as alt

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawbench.errors import RawbenchError
-from rawbench.leaderboard import board_notes, board_table, make_boards
+from rawbench.judge.leaderboard import board_notes, board_table, make_boards
 from rawbench.plugins import Catalogue
 from rawbench.report.charts import (
     Chart,
@@ -19,10 +19,10 @@ from rawbench.report.charts import (
     typical_points,
     write_charts,
 )
-from rawbench.results import Results, read_results
-from rawbench.speed import costs_of, machine_text
-from rawbench.table import STANDARD, ceiling_cells, table_cells
-from rawbench.terminal import Part, sections
+from rawbench.results.costs import costs_of, machine_text
+from rawbench.results.measured import Results, read_results
+from rawbench.tables.run_table import STANDARD, ceiling_cells, table_cells
+from rawbench.tables.terminal import Part, sections
 
 if TYPE_CHECKING:
     from rawbench.report.pictures import DecodedImage, ImagePictures
@@ -91,8 +91,7 @@ def write_report(
 
 
 def _metrics(results: Results, wanted: Sequence[str]) -> list[str]:
-    from rawbench.errors import NotComparable, UsageError
-    from rawbench.names import suggest
+    from rawbench.errors import NotComparable, UsageError, suggest
 
     if not any(row.status == "ok" for row in results.rows):
         raise NotComparable(f"{results.name}: nothing was measured, so there is nothing to report")
@@ -103,8 +102,7 @@ def _metrics(results: Results, wanted: Sequence[str]) -> list[str]:
 
 
 def _images(results: Results, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
-    from rawbench.errors import UsageError
-    from rawbench.names import suggest
+    from rawbench.errors import UsageError, suggest
     from rawbench.report.pictures import choose_images
 
     for name in wanted:

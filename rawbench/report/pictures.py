@@ -21,13 +21,13 @@ from rawbench.codec import Context
 from rawbench.errors import RawbenchError
 from rawbench.metrics.color import srgb_encode
 from rawbench.metrics.rendered import matrix_to_srgb, render_linear
-from rawbench.own_rendition import sample_of_stream
-from rawbench.plan import DatasetSpec, open_dataset
 from rawbench.plugins import Catalogue
-from rawbench.results import Results
-from rawbench.runner import decode_stream
+from rawbench.results.measured import Results
+from rawbench.results.store import Store
+from rawbench.run.cell import decode_stream
+from rawbench.run.own_rendition import sample_of_stream
+from rawbench.run.plan import DatasetSpec, open_dataset
 from rawbench.srgb import code_step
-from rawbench.store import Store
 from rawbench.types import RatePoint, Sample
 
 # Inferno at nine places: black for no error, by way of purple and orange to pale yellow for the greatest.

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rawbench.results import read_results
+from rawbench.results.measured import read_results
 
 STEPS_PLUGIN = str(Path(__file__).parents[1] / "steps_plugin.py")
 README = "# Title\n\n<!-- results -->\n<!-- /results -->\n\nmore\n"

@@ -122,7 +122,7 @@ def test_the_ceiling_stands_under_the_methods(call, run):
 
 
 def test_the_ceiling_is_that_of_the_images_shown(call, run, tmp_path):
-    from rawbench.store import Store
+    from rawbench.results.store import Store
 
     with Store.open(run) as store:
         known = {row["image"]: row["ceiling_psnr"] for row in store.table("images")}
@@ -136,7 +136,7 @@ def test_the_ceiling_is_that_of_the_images_shown(call, run, tmp_path):
 
 
 def test_the_ceiling_needs_no_method_that_works(call, tmp_path):
-    from rawbench.store import Store
+    from rawbench.results.store import Store
 
     given = ("--dataset", "tiny", "--metrics", "psnr", "--out", "failed", "-j", "2")
     call("run", "--methods", "failing:how=encode", *given)

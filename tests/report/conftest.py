@@ -6,8 +6,8 @@ import math
 
 import pytest
 
-from rawbench.aggregate import Row
-from rawbench.results import Results, Timing
+from rawbench.results.means import Row
+from rawbench.results.measured import Results, Timing
 
 METHODS = ("alpha", "beta:step=<2>")
 RENDITIONS = ("png", "jpeg90", "jpeg100")
