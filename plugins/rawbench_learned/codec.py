@@ -42,12 +42,17 @@ class Learned(rawbench.Codec):
     name: ClassVar[str] = "learned"
     format_version: ClassVar[int] = 1
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
-    paper: ClassVar[str] = (
-        "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. Published: latents under "
-        "an sRGB-guided context model with learned order masks, masked deconvolution, m(v) beside a hyper-prior; the "
-        "widths of size=reference. Our specification: the networks at size=small, the pixelwise base that m(v) steers, "
-        "the order masks' coarse-to-fine lattice, the average of known cell means, rate conditioning in one weights "
-        "file, and the exact entropy path. The authors' code names no licence; none of it was used."
+    paper: ClassVar[rawbench.Paper] = rawbench.Paper(
+        citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
+        published=(
+            "Latents under an sRGB-guided context model with learned order masks, masked deconvolution, m(v) beside a "
+            "hyper-prior; the widths of size=reference."
+        ),
+        ours=(
+            "The networks at size=small, the pixelwise base that m(v) steers, the order masks' coarse-to-fine lattice, "
+            "the average of known cell means, rate conditioning in one weights file, and the exact entropy path."
+        ),
+        licence="The authors' code names no licence; none of it was used.",
     )
     qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)

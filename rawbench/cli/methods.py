@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from dataclasses import asdict
 from typing import Any
 
@@ -14,7 +13,7 @@ def _describe(codec: Any) -> dict[str, Any]:
     capabilities = asdict(codec.capabilities)
     opt_outs = capabilities.pop("opt_outs")
     return {
-        "paper": inspect.cleandoc(codec.paper) or "none",
+        "paper": asdict(codec.paper) if codec.paper else {},
         "format_version": codec.format_version,
         "options": describe_options(codec.Options),
         "rate_points": [f"{point.name}" for point in codec.rate_points(options)],
