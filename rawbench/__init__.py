@@ -16,6 +16,7 @@ _PUBLIC = {
     "Context": "rawbench.codec",
     "Dataset": "rawbench.dataset",
     "Executor": "rawbench.executor",
+    "ExternalCodec": "rawbench.external.codec",
     "Metric": "rawbench.metric",
     "Options": "rawbench.options",
     "PluginError": "rawbench.errors",
@@ -36,6 +37,7 @@ __all__ = [
     "Context",
     "Dataset",
     "Executor",
+    "ExternalCodec",
     "Metric",
     "Options",
     "PluginError",
@@ -56,6 +58,7 @@ if TYPE_CHECKING:
     from rawbench.dataset import Dataset
     from rawbench.errors import PluginError, RawbenchError, SampleError, StreamError, UsageError
     from rawbench.executor import Executor
+    from rawbench.external.codec import ExternalCodec
     from rawbench.hookspecs import hookimpl
     from rawbench.metric import Metric
     from rawbench.options import Options
