@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rawbench.codec import Codec
 from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
 from rawbench.options import Options, build_options, parse_spec
@@ -202,7 +203,20 @@ def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]
 def _expand(methods: Sequence[str], catalogue: Catalogue) -> list[str]:
     if not methods:
         raise UsageError(f"no methods named (known: {', '.join(catalogue.methods.names())})")
-    return [name for method in methods for name in (catalogue.methods.names() if method == "all" else [method])]
+    return [name for method in methods for name in (_all(catalogue) if method == "all" else [method])]
+
+
+def _all(catalogue: Catalogue) -> list[str]:
+    """Every method that works as it is; ``external`` does nothing until a file is named."""
+    return [name for name in catalogue.methods.names() if works_as_it_is(catalogue.methods.load(name))]
+
+
+def works_as_it_is(codec: type[Codec]) -> bool:
+    """Whether a method has rate points by default."""
+    try:
+        return bool(codec.rate_points(codec.Options()))
+    except (UsageError, ValueError):
+        return False
 
 
 def _refuse_twice(labels: Sequence[str], kind: str) -> None:
