@@ -15,7 +15,7 @@ from statistics import fmean, median
 import torch
 
 from rawbench.plugins import load_plugins
-from rawbench.runner import decode_stream, encode_stream
+from rawbench.run.cell import decode_stream, encode_stream
 from rawbench.types import Sample
 
 METHODS = ("learned", "learned-ar")

@@ -175,7 +175,7 @@ class Codec(abc.ABC):
     def render(self, raw: Tensor) -> Tensor:
         """Render the sRGB; only for methods whose capabilities say ``renders_its_own_srgb``.
 
-        The harness carries the pixels as the dataset carries its own (``rawbench.own_rendition``), and ``encode`` and
+        The harness carries the pixels as the dataset carries its own (``run.own_rendition``), and ``encode`` and
         ``decode`` get what comes out of that.
 
         Args:

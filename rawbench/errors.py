@@ -5,6 +5,9 @@ Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell 
 
 from __future__ import annotations
 
+import difflib
+from collections.abc import Iterable
+
 
 class RawbenchError(Exception):
     """Base of every error that a user can cause or mend; its text is one line."""
@@ -36,3 +39,11 @@ class PluginError(RawbenchError):
     """A plugin that cannot be loaded, or that breaks the contract."""
 
     exit_code = 2
+
+
+def suggest(name: str, known: Iterable[str]) -> str:
+    """The end of an error line for a name that is not known: near matches, then what exists."""
+    known = sorted(known)
+    near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    return f"{hint} (known: {', '.join(known) or 'none'})"

@@ -54,4 +54,4 @@ def register_commands(register: Register) -> None:
 
 @hookspec
 def cell_finished(outcome: Any) -> None:
-    """Called in the driver after a cell's rows are stored; ``outcome`` is a ``rawbench.runner.Outcome``."""
+    """Called in the driver after a cell's rows are stored; ``outcome`` is a ``rawbench.run.cell.Outcome``."""

@@ -6,8 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rawbench.errors import UsageError
-from rawbench.names import suggest
+from rawbench.errors import UsageError, suggest
 
 
 class Options(BaseModel):

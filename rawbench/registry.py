@@ -7,8 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rawbench.errors import PluginError, UsageError
-from rawbench.names import suggest
+from rawbench.errors import PluginError, UsageError, suggest
 from rawbench.stream import codec_id
 
 

@@ -96,6 +96,29 @@ class Sample:
     srgb: Tensor
 
 
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a result belongs: one cell of a run's table, in place of a bare tuple of names.
+
+    Places sort by method, rate point's name, dataset and image.
+
+    Attributes:
+        method: the label, ``NAME:option=value`` without the options at their defaults.
+        rate_point: the name, unique within the method.
+        dataset: the label, formed as a method's is.
+        image: the id, unique within the dataset.
+    """
+
+    method: str
+    rate_point: str
+    dataset: str
+    image: str
+
+    def __str__(self) -> str:
+        """How messages name it."""
+        return f"{self.method} {self.rate_point} on {self.dataset}/{self.image}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """One finding of ``Dataset.verify``: the file (or id) and what is wrong with it."""

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.panoramas import panorama, scenes  # noqa: F401
+
 TINY_PLUGIN = str(Path(__file__).with_name("tiny_plugin.py"))
 
 
@@ -18,6 +20,12 @@ class Called:
     code: int
     out: str
     err: str
+
+
+@pytest.fixture(autouse=True)
+def own_outcomes(monkeypatch, tmp_path_factory) -> None:
+    """Outcomes of checks are kept in a place of the tests' own, and nobody else's are read."""
+    monkeypatch.setenv("RAWBENCH_CHECKED", str(tmp_path_factory.getbasetemp() / "checked.json"))
 
 
 @pytest.fixture

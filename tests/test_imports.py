@@ -15,18 +15,11 @@ import rawbench
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = sorted(path for place in ("plugins", "baselines") for path in (ROOT / place).glob("rawbench_*"))
 PUBLIC_MODULES = {
+    "rawbench.blocks",
     "rawbench.camera",
-    "rawbench.coefficients",
-    "rawbench.fitting",
-    "rawbench.normal_equations",
-    "rawbench.polynomial",
-    "rawbench.rate",
-    "rawbench.rd",
     "rawbench.srgb",
     "rawbench.testing",
-    "rawbench.tiles",
     "rawbench.training",
-    "rawbench.values",
     "rawbench.varint",
 }
 HEAVY = {"torch", "numpy", "pandas", "compressai", "rawpy", "imagecodecs", "scipy", "skimage"}
@@ -87,13 +80,13 @@ def test_methods_import_public_names_alone_and_never_each_other(package: Path) -
     [
         ("rawbench", "Codec", True),
         ("rawbench.errors", "StreamError", True),
-        ("rawbench", "rd", True),
+        ("rawbench.blocks", "tiles", True),
         ("rawbench.training.frames", "Frames", True),
-        ("rawbench", "runner", False),
-        ("rawbench.runner", "decode_stream", False),
+        ("rawbench", "run", False),
+        ("rawbench.run.cell", "decode_stream", False),
         ("rawbench.errors", "NotComparable", False),
-        ("rawbench.store", None, False),
-        ("rawbench.rate", "_hidden", False),
+        ("rawbench.results.store", None, False),
+        ("rawbench.blocks.tiles", "_hidden", False),
     ],
 )
 def test_what_is_public(module: str, name: str | None, public: bool) -> None:

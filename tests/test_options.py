@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
-from rawbench.errors import UsageError
-from rawbench.names import suggest
+from rawbench.errors import UsageError, suggest
 from rawbench.options import Options, build_options, parse_spec
 
 

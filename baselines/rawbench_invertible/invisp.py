@@ -25,7 +25,7 @@ from pydantic import Field
 from torch import Tensor, nn
 
 import rawbench
-from rawbench.tiles import in_tiles
+from rawbench.blocks.tiles import in_tiles
 from rawbench_invertible.networks import Architecture, encoded, linear
 from rawbench_invertible.weights import Weights, empty_network, read_weights
 

@@ -11,7 +11,7 @@ import torch
 from pydantic import ValidationError
 
 from rawbench import SampleError
-from rawbench.training.weights import load_weights, save_weights
+from rawbench.blocks.weights import load_weights, save_weights
 from rawbench_invertible.networks import Architecture, InvertibleNetwork
 
 FORMAT = "rawbench-invisp-1"

@@ -12,10 +12,19 @@ import torch
 from torch import Tensor
 
 import rawbench
-from rawbench.coefficients import BitReader, BitWriter, read_polynomial
-from rawbench.fitting import fit_polynomial
-from rawbench.polynomial import Polynomial, chunks
-from rawbench.values import RangeEncoder, Spread, decode_values, encode_values, finish, measure_spread, start
+from rawbench.blocks.bits import BitReader, BitWriter
+from rawbench.blocks.integer_coding import (
+    RangeEncoder,
+    Spread,
+    decode_values,
+    encode_values,
+    finish,
+    measure_spread,
+    start,
+)
+from rawbench.blocks.polynomial import Polynomial, chunks
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_parametric.poly import per_bit
 
 SIZES = (3, 5, 9, 17, 25, 33)
@@ -31,8 +40,8 @@ _PRICE = 25.0  # decibels that a bit per pixel of the polynomial has to buy
 class Lut(rawbench.Codec):
     """A lattice over sRGB codes whose nodes hold what a linear mapping leaves of raw.
 
-    Payload: a coded polynomial of degree 1 (``rawbench.coefficients``); two bytes a channel, the spread of nodes with
-    many and with few pixels; the values of all nodes that the image's colours touch, in steps of 2**-10, range
+    Payload: a coded polynomial of degree 1 (``blocks.polynomial_coding``); two bytes a channel, the spread of nodes
+    with many and with few pixels; the values of all nodes that the image's colours touch, in steps of 2**-10, range
     coded. The decoder knows the colours, and so which nodes these are.
     """
 

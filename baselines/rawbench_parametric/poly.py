@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 import rawbench
-from rawbench.coefficients import read_polynomial
-from rawbench.fitting import fit_polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 
 # Decibels that a bit per pixel has to buy, by highest degree: 29, 41, 57, 79 and 95 bytes on 512 x 384.
 _SMALL_IMAGE = 1 << 17  # pixels: below, a bit is priced as if the image had as many
@@ -18,7 +18,7 @@ PRICES = {1: 200.0, 2: 100.0, 3: 50.0, 4: 25.0, 5: 12.0}
 class Poly(rawbench.Codec):
     """A per-image polynomial of the linearised sRGB to raw.
 
-    Payload: the coded polynomial (``rawbench.coefficients``). The rate points are the highest total degree, 1 to 5;
+    Payload: the coded polynomial (``blocks.polynomial_coding``). The rate points are the highest total degree, 1 to 5;
     the encoder takes lower degrees, fewer clip classes and coarser steps where the bits would buy too little.
     """
 

@@ -11,8 +11,8 @@ from pydantic import Field
 from torch import Tensor
 
 import rawbench
-from rawbench.normal_equations import NormalEquations
-from rawbench.polynomial import chunks, clip_class, linear_table
+from rawbench.blocks.least_squares import NormalEquations
+from rawbench.blocks.polynomial import chunks, clip_class, linear_table
 from rawbench.srgb import bits_of
 
 TONES = ("libraw", "smoothstep")

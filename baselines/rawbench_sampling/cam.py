@@ -14,10 +14,10 @@ from torch import Tensor
 
 import rawbench
 from rawbench import StreamError
-from rawbench.coefficients import read_polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench.blocks.tiles import in_tiles, padded, tiles
 from rawbench.errors import SampleError, UsageError
 from rawbench.srgb import pick, to_unit
-from rawbench.tiles import in_tiles, padded, tiles
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
 from rawbench_sampling.global_map import gain_of, rough_rest
@@ -44,7 +44,7 @@ class Cam(rawbench.Codec):
     """Nam et al.'s content-aware metadata.
 
     Payload: four bytes of the weights' digest; a byte, the iterations of fine-tuning; the positions of the samples
-    (``rawbench_sampling.positions``); the coded polynomial (``rawbench.coefficients``), fitted to the samples alone;
+    (``rawbench_sampling.positions``); the coded polynomial (``blocks.polynomial_coding``), fitted to the samples alone;
     the samples. The sampler runs in float64 and at the encoder only.
     """
 

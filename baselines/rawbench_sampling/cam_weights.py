@@ -8,8 +8,8 @@ from typing import Any
 import torch
 from pydantic import ValidationError
 
+from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
-from rawbench.training.weights import load_weights, save_weights
 from rawbench_sampling.cam_networks import Architecture, CamNetworks, empty_networks
 
 FORMAT = "rawbench-cam-1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rawbench.fitting import fit_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_sampling.grid import Grid
 
 _STEP = 12

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rawbench.polynomial import chunks
+from rawbench.blocks.polynomial import chunks
 from rawbench.srgb import full_scale, pick
 from rawbench_sampling.grid import Grid
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 import rawbench
 from rawbench import StreamError
-from rawbench.coefficients import read_polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench_sampling.global_map import gain_of
 from rawbench_sampling.grid import Grid, rate_points
 from rawbench_sampling.implicit import SIZES, complexity, trained_and_evaluated
@@ -28,7 +28,7 @@ class Inf(rawbench.Codec):
     """Li et al.'s implicit neural functions.
 
     Payload: a byte, the size of the networks (bits 0 to 2) and whether they carry the rest of the polynomial (bit 3)
-    and its complement in the upper bits; the coded polynomial (``rawbench.coefficients``), fitted to the samples
+    and its complement in the upper bits; the coded polynomial (``blocks.polynomial_coding``), fitted to the samples
     alone; the samples.
     """
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from rawbench.polynomial import chunks, clip_class
+from rawbench.blocks.polynomial import chunks, clip_class
 from rawbench.srgb import code_step, pick
 from rawbench_sampling.grid import Grid
 from rawbench_sampling.rbf import interpolate_at

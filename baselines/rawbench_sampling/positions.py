@@ -12,7 +12,7 @@ import constriction
 import numpy as np
 
 from rawbench import StreamError
-from rawbench.values import RangeDecoder, RangeEncoder, finish, start
+from rawbench.blocks.integer_coding import RangeDecoder, RangeEncoder, finish, start
 from rawbench.varint import read_varint, write_varint
 
 MOST = 9

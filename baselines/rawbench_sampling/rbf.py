@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from rawbench.polynomial import chunks
+from rawbench.blocks.polynomial import chunks
 from rawbench.srgb import full_scale
 from rawbench_sampling.grid import Grid
 

@@ -8,8 +8,8 @@ from pydantic import Field
 from torch import Tensor
 
 import rawbench
-from rawbench.coefficients import read_polynomial
-from rawbench.fitting import fit_polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_sampling.grid import STEPS, Grid, rate_points
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
 from rawbench_sampling.thin_plate import interpolate

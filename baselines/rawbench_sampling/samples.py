@@ -18,10 +18,18 @@ import torch
 from torch import Tensor
 
 from rawbench import StreamError
-from rawbench.coefficients import BitReader, BitWriter
-from rawbench.polynomial import Polynomial, clip_class, exponents, linear_table
+from rawbench.blocks.bits import BitReader, BitWriter
+from rawbench.blocks.integer_coding import (
+    RangeEncoder,
+    Spread,
+    decode_values,
+    encode_values,
+    finish,
+    measure_spread,
+    start,
+)
+from rawbench.blocks.polynomial import Polynomial, clip_class, exponents, linear_table
 from rawbench.srgb import bits_of
-from rawbench.values import RangeEncoder, Spread, decode_values, encode_values, finish, measure_spread, start
 from rawbench_sampling.grid import Grid
 
 PEAK = 65535

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from rawbench.polynomial import chunks
+from rawbench.blocks.polynomial import chunks
 from rawbench.srgb import pick
 from rawbench_sampling.grid import Grid
 from rawbench_sampling.rbf import LEAST_CELL, features, neighbourhoods

@@ -7,8 +7,8 @@ from typing import Any
 from torch import Tensor
 
 import rawbench
-from rawbench.coefficients import Quantised, read_polynomial
-from rawbench.fitting import fit_polynomial
+from rawbench.blocks.polynomial_coding import Quantised, read_polynomial
+from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_sampling.grid import STEPS, Grid, rate_points
 from rawbench_sampling.interpolation import KERNELS, choose_kernels, spread
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
@@ -21,7 +21,7 @@ _DEGREES = (0, 1, 2, 3)
 class Uniform(rawbench.Codec):
     """Raw samples on a uniform grid, coded without loss; polynomial and local interpolation between them.
 
-    Payload: the coded polynomial (``rawbench.coefficients``), fitted to the samples alone; two bytes, the kernels
+    Payload: the coded polynomial (``blocks.polynomial_coding``), fitted to the samples alone; two bytes, the kernels
     that interpolate what it leaves, for pixels without and with clipped channels; the samples.
     """
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from rawbench import tiles as rawbench_tiles
+from rawbench.blocks import tiles as rawbench_tiles
 
 CELL = 4
 """Side in pixels of what one latent pixel covers."""

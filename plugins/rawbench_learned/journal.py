@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from rawbench.blocks.tiles import tiles
 from rawbench.errors import StreamError
-from rawbench.tiles import tiles
 from rawbench_learned import cost, rate
 from rawbench_learned.coding import ANALYSIS_TILE, DIGEST_BYTES, check_size, check_symbols, flat
 from rawbench_learned.economy import LARGEST_SYMBOL

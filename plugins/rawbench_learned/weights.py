@@ -16,8 +16,8 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
-from rawbench.training.weights import load_weights, save_weights
 from rawbench_learned import rate
 from rawbench_learned.architecture import Architecture
 from rawbench_learned.exact import (

@@ -10,7 +10,7 @@ from typing import Any
 import rawpy
 import tifffile
 
-from rawbench.camera.dng import SIMULATED_SOFTWARE
+from rawbench.camera.cfa import SIMULATED_SOFTWARE
 from rawbench.camera.linear_dng import EXIF_TAGS, IMAGE_TAGS
 from rawbench.camera.read import CameraFileInfo
 

@@ -22,8 +22,8 @@ import numpy as np
 import rawpy
 import tifffile
 
+from rawbench.camera.cfa import CFA_ORDERS
 from rawbench.camera.color import SRGB_TO_XYZ
-from rawbench.camera.simulate import CFA_ORDERS
 from rawbench.errors import SampleError, StreamError
 from rawbench.varint import read_varint, write_varint
 

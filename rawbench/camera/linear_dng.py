@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from rawbench.camera.cfa import CFA_ORDERS, mosaic_of
 from rawbench.camera.facts import LIBRAW_MAXIMUM_THRESHOLD, CameraFacts
-from rawbench.camera.simulate import CFA_ORDERS, mosaic_of
 from rawbench.files import write_parts
 
 SOFTWARE = "rawbench"

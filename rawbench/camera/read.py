@@ -12,8 +12,8 @@ import numpy as np
 import rawpy
 import tifffile
 
+from rawbench.camera.cfa import SIMULATED_SOFTWARE
 from rawbench.camera.color import SRGB_TO_XYZ
-from rawbench.camera.dng import SIMULATED_SOFTWARE
 from rawbench.errors import SampleError
 
 

@@ -18,8 +18,3 @@ def catalogue_of(context: click.Context | None = None) -> Catalogue:
         for warning in state["catalogue"].warnings:
             click.echo(f"rawbench: warning: {warning}", err=True)
     return state["catalogue"]
-
-
-def split_commas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """``--methods a,b --methods c`` -> (a, b, c)."""
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())

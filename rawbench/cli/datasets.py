@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import split_commas
+from rawbench.cli.arguments import split_commas
 from rawbench.cli.listing import describe_options, listing_group
 
 
@@ -21,7 +21,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
 
 
 datasets = listing_group("datasets", _describe, "sample")
-datasets.help = "List, show, prepare and verify datasets, and make simulated ones."
+datasets.help = "List, show, check, prepare and verify datasets, and make simulated ones."
 
 
 @datasets.command(
@@ -39,8 +39,8 @@ Examples:
 @click.option("--seed", type=int, default=0, show_default=True, help="Of views, settings and noise.")
 def simulate(scenes: Path, camera: str | None, recipe: Path | None, out: Path, views: int, seed: int) -> None:
     """Photograph scene-linear HDR files (.hdr, .exr) with a simulated camera, as DNG files."""
-    from rawbench.camera.folder import simulate_folder
     from rawbench.errors import UsageError
+    from rawbench.simulate.recipe import simulate_folder
 
     if (camera is None) == (recipe is None):
         raise UsageError("give either --camera or --recipe")
@@ -64,7 +64,7 @@ def frames(
     scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], **given: Any
 ) -> None:
     """Write random simulated frames to train on, split by scene, with a manifest."""
-    from rawbench.camera.frames import simulate_training_frames
+    from rawbench.simulate.frames import simulate_training_frames
 
     if validation_scenes:
         only = validation_scenes[0]
@@ -116,8 +116,8 @@ Examples:
 def extract(name: str, root: Path | None, out: Path) -> None:
     """Write a prepared dataset's training and validation images as frames for 'rawbench train', no test image ever."""
     from rawbench.cli.progress import make_steps
+    from rawbench.datasets.extract import write_training_frames
     from rawbench.datasets.prepared import PreparedDataset
-    from rawbench.datasets.training_frames import write_training_frames
     from rawbench.errors import UsageError
 
     dataset = _opened(name, root)
@@ -149,6 +149,29 @@ def verify(context: click.Context, name: str, root: Path | None) -> None:
     if problems:
         context.exit(4)
     click.echo(f"dataset {dataset.name}: all is well")
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets check sample
+  rawbench datasets check mine:root=DIR --plugin my_dataset.py --limit 10
+"""
+)
+@click.argument("name", metavar="NAME[:OPTION=VALUE]...")
+@click.option("--split", default="test", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=3, show_default=True, help="Images to decode.")
+@click.option("--all", "every", is_flag=True, help="Decode every image of the split.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the manifest is, as for prepare.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def check(name: str, split: str, limit: int, every: bool, root: Path | None, as_json: bool) -> None:
+    """Hold a dataset to the contract: a line for each check, and exit code 4 when one fails."""
+    from rawbench.cli.catalogue import catalogue_of
+    from rawbench.cli.check import tell_results
+    from rawbench.testing.dataset_contract import check_dataset
+
+    found = check_dataset(name, catalogue_of(), split, None if every else limit, root)
+    tell_results(name, found, as_json)
 
 
 def _manifest_root(dataset: Any, root: Path | None) -> Path:

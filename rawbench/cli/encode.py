@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import click
 
+from rawbench.cli.arguments import choose_point
 from rawbench.cli.catalogue import catalogue_of
-from rawbench.codec import Codec
-from rawbench.types import RatePoint
 
 
 @click.command(
@@ -47,12 +45,12 @@ def encode(
     codec = catalogue_of().methods.load(name)
     options = build_options(codec.Options, given, f"method {name}")
     point = choose_point(codec, options, rate_point)
-    from rawbench.device import resolve_device
     from rawbench.files import write_atomically
-    from rawbench.own_rendition import refuse_own_rendition
-    from rawbench.pictures import check_folder, read_pair
-    from rawbench.rate import bits_per_pixel
-    from rawbench.runner import check_depth, check_sample, encode_stream
+    from rawbench.photo.pictures import check_folder, read_pair
+    from rawbench.run.cell import check_depth, check_sample, encode_stream
+    from rawbench.run.device import resolve_device
+    from rawbench.run.own_rendition import refuse_own_rendition
+    from rawbench.run.rate import bits_per_pixel
     from rawbench.types import Sample
 
     refuse_own_rendition(codec, options)
@@ -66,22 +64,3 @@ def encode(
     write_atomically(output, stream)
     rate = bits_per_pixel(len(stream), sample.info.height, sample.info.width)
     click.echo(f"{output}: {name} {point.name}, {len(stream)} bytes, {rate:.4f} bpp, {facts['encode_seconds']:.2f} s")
-
-
-def choose_point(codec: type[Codec], options: Any, wanted: str | None) -> RatePoint:
-    """The rate point that the user named; a method with one needs no name.
-
-    Raises:
-        UsageError: none of that name; the line lists them.
-    """
-    from rawbench.errors import UsageError
-
-    points = codec.rate_points(options)
-    listed = ", ".join(f"{i} ({point.name})" for i, point in enumerate(points))
-    if wanted is None and len(points) == 1:
-        return points[0]
-    for number, point in enumerate(points):
-        if wanted in (point.name, str(number)):
-            return point
-    what = f"no rate point {wanted!r}" if wanted else "--rate-point is needed"
-    raise UsageError(f"method {codec.name}: {what}; there are {listed}")

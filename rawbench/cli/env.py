@@ -13,7 +13,7 @@ def env(as_json: bool) -> None:
     """Show versions and hardware: what a bug report or a table's footnote needs."""
     import torch
 
-    from rawbench.environment import describe_environment
+    from rawbench.run.environment import describe_environment
 
     found = describe_environment("cuda" if torch.cuda.is_available() else "cpu")
     if as_json:

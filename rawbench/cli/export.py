@@ -22,6 +22,6 @@ def export(run: Path, file: Path) -> None:
     Columns: run, method, rate_point, dataset, image, metric, value, unit. The JSON holds everything else
     too: cells with their status, methods, datasets, images, environments, schema version.
     """
-    from rawbench.export import export_run
+    from rawbench.results.export import export_run
 
     click.echo(f"{file}: {export_run(run, file)} rows")

@@ -22,7 +22,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def inspect(file: Path, as_json: bool) -> None:
     """Show what a stream, or a packed JPEG, says of itself: method, version, rate point, size, bytes, checksum."""
-    from rawbench.cli.decode import naming
+    from rawbench.cli.arguments import naming
     from rawbench.files import read_bytes
 
     data = read_bytes(file)
@@ -58,9 +58,9 @@ def _stream(data: bytes) -> dict[str, Any]:
 
 def _packed(jpeg: bytes) -> dict[str, Any]:
     from rawbench.camera.carrier import decode_jpeg
+    from rawbench.camera.tensors import srgb_tensor
     from rawbench.errors import StreamError
-    from rawbench.pack import read_contents
-    from rawbench.pictures import srgb_tensor
+    from rawbench.photo.pack import read_contents
     from rawbench.stream import read_stream
 
     contents = read_contents(jpeg)

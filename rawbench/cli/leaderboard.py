@@ -31,8 +31,8 @@ def leaderboard(
     folder: Path, add: Path | None, name: str | None, readme: Path | None, check: bool, html: Path | None
 ) -> None:
     """Print the table of all runs that are committed in FOLDER, a row for each method, as Markdown."""
-    from rawbench import leaderboard as boards
     from rawbench.files import write_atomically
+    from rawbench.judge import leaderboard as boards
 
     if add is not None:
         click.echo(_add(folder, add, name))
@@ -50,21 +50,22 @@ def leaderboard(
 
 def _add(folder: Path, run: Path, name: str | None) -> Path:
     from rawbench.errors import RawbenchError
-    from rawbench.results import read_results, write_results
+    from rawbench.results.committed import write_run
+    from rawbench.results.run import read_run
 
-    results = read_results(run)
+    found = read_run(run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RawbenchError(f"cannot write {folder}: {error.strerror}") from None
-    path = folder / f"{name or results.name}.json"
-    write_results(results, path)
+    path = folder / f"{name or found.name}.json"
+    write_run(found, path)
     return path
 
 
 def _update(readme: Path, folder: Path, check: bool) -> None:
     from rawbench.files import write_atomically
-    from rawbench.leaderboard import readme_with_results
+    from rawbench.judge.leaderboard import readme_with_results
 
     text = readme_with_results(readme, folder)
     stale = text != readme.read_text()

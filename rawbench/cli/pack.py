@@ -42,7 +42,7 @@ def pack(
     seed: int,
 ) -> None:
     """Put what brings PHOTO's raw back into an ordinary JPEG, whose pixels and other metadata stay as they are."""
-    from rawbench.cli.encode import choose_point
+    from rawbench.cli.arguments import choose_point
     from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
 
@@ -56,11 +56,11 @@ def pack(
         raise UsageError(f"{output}: the output is a .jpg")
 
     from rawbench.cli.progress import make_steps
-    from rawbench.device import resolve_device
     from rawbench.files import write_atomically
-    from rawbench.pack import pack_photo, pack_within, read_photo
-    from rawbench.pictures import check_folder
-    from rawbench.rate import bits_per_pixel
+    from rawbench.photo.pack import pack_photo, pack_within, read_photo
+    from rawbench.photo.pictures import check_folder
+    from rawbench.run.device import resolve_device
+    from rawbench.run.rate import bits_per_pixel
 
     check_folder(output)
     kind = resolve_device(device)

@@ -7,7 +7,8 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import catalogue_of, split_commas
+from rawbench.cli.arguments import split_commas
+from rawbench.cli.catalogue import catalogue_of
 
 
 @click.group()
@@ -44,8 +45,8 @@ Examples:
 def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...], force: bool, **given: Any) -> None:
     """Measure methods and write the numbers as a reference."""
     from rawbench.errors import UsageError
-    from rawbench.plan import make_config
-    from rawbench.reference import METRICS
+    from rawbench.judge.reference import METRICS
+    from rawbench.run.config import make_config
 
     if file.exists() and not force:
         raise UsageError(f"{file} is there already; 'rawbench reference update' repeats it, --force replaces it")
@@ -63,26 +64,27 @@ def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...],
 @_jobs
 def update(file: Path, jobs: int) -> None:
     """Measure again what REFERENCE names and replace its numbers; its tolerances stay. Prints what changed."""
-    from rawbench.reference import read_reference
-    from rawbench.regress import NotComparable, Subset, judge_run, report_lines
+    from rawbench.judge.gate import NotComparable, Subset, judge_run, report_lines
+    from rawbench.judge.reference import read_reference
 
     old = read_reference(file)
-    results = _measure(old.config(), jobs)
+    results = _measure(old.run_config(), jobs)
     try:
         click.echo("\n".join(report_lines(judge_run(old, results, Subset()))))
     except NotComparable as error:
         click.echo(f"the old numbers cannot be compared: {error}")
-    _write(file, results, old.config(), {}, old.tolerances)
+    kept = {name: threshold.text for name, threshold in old.tolerances.items()}
+    _write(file, results, old.run_config(), {}, kept)
 
 
 def _measure(config: Any, jobs: int) -> Any:
+    from rawbench.cli.arguments import run_folder
     from rawbench.cli.progress import make_progress
-    from rawbench.cli.regress import run_folder
-    from rawbench.device import resolve_device
-    from rawbench.driver import run_plan
     from rawbench.errors import RawbenchError
-    from rawbench.plan import make_plan
-    from rawbench.results import read_results
+    from rawbench.results.run import read_run
+    from rawbench.run.device import resolve_device
+    from rawbench.run.driver import run_plan
+    from rawbench.run.plan import make_plan
 
     config = config.model_copy(update={"jobs": jobs})
     catalogue = catalogue_of()
@@ -92,17 +94,17 @@ def _measure(config: Any, jobs: int) -> Any:
         raise RawbenchError(f"no reference without every image: {plan.problems[0]}")
     with run_folder(None) as folder, make_progress() as progress:
         run_plan(plan, config, catalogue, folder, device, progress, command="rawbench reference")
-        return read_results(folder)
+        return read_run(folder)
 
 
 def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The part of a run that becomes the reference, and the configuration that would measure it again."""
     from rawbench.errors import UsageError
-    from rawbench.plan import make_config
-    from rawbench.reference import METRICS, part_of
-    from rawbench.results import read_results
+    from rawbench.judge.reference import METRICS, part_of
+    from rawbench.results.run import read_run
+    from rawbench.run.config import make_config
 
-    results = read_results(run)
+    results = read_run(run)
     metrics = tuple(given.get("metrics", [name for name in METRICS if name in results.metrics]))
     part = part_of(results, given.get("methods", ()), given.get("dataset", ()), given.get("images", ()),
                    given.get("rate_points", ()), metrics)  # fmt: skip
@@ -115,7 +117,7 @@ def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
 
 def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
     from rawbench.errors import UsageError
-    from rawbench.regress import Threshold
+    from rawbench.judge.threshold import Threshold
 
     found = {}
     for text in tolerances:
@@ -127,16 +129,13 @@ def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
 
 
 def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
-    from rawbench import __version__
-    from rawbench.errors import UsageError
-    from rawbench.names import suggest
-    from rawbench.reference import default_tolerances, make_reference, write_reference
+    from rawbench.errors import UsageError, suggest
+    from rawbench.judge.reference import default_tolerances, make_reference, parse_tolerances, write_reference
 
-    known = kept or default_tolerances(results.metrics)
+    known = default_tolerances(results.metrics) | (kept or {})
     for name in given:
         if name not in known:
             raise UsageError(f"--tolerance: no rate or metric {name!r}{suggest(name, known)}")
-    tolerances = known | given
-    made = make_reference(results, config, __version__, tolerances)
+    made = make_reference(results, config, parse_tolerances(known | given, results.metrics))
     write_reference(made, file)
-    click.echo(f"{file}: {len(made.cells)} cells, {file.stat().st_size / 1024:.0f} KiB")
+    click.echo(f"{file}: {len(made.run.rows)} cells, {file.stat().st_size / 1024:.0f} KiB")

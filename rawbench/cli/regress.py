@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
 
+from rawbench.cli.arguments import run_folder
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -45,16 +43,16 @@ def regress(
     Exit codes: 0 as good or better, 1 worse (regression), 2 usage, 3 not comparable (a missing cell, other
     images, another metric version or schema, nothing measured), 4 a method failed. The worst one wins.
     """
-    from rawbench import regress as gate
     from rawbench.files import write_atomically
-    from rawbench.reference import read_reference
+    from rawbench.judge import annotations, gate
+    from rawbench.judge.reference import read_reference
 
     wanted = read_reference(reference)
     subset = gate.Subset.parse(subsets)
     verdicts = _judge(wanted, subset, run, out, jobs)
     if junit_file:
-        write_atomically(junit_file, gate.junit(verdicts))
-    for line in gate.github_annotations(verdicts, str(reference)) if github else ():
+        write_atomically(junit_file, annotations.junit(verdicts))
+    for line in annotations.github_annotations(verdicts, str(reference)) if github else ():
         click.echo(line)
     click.echo("\n".join(gate.report_lines(verdicts)))
     if advice := gate.update_advice(verdicts, reference):
@@ -63,24 +61,14 @@ def regress(
 
 
 def _judge(wanted: Any, subset: Any, run: Path | None, out: Path | None, jobs: int) -> list[Any]:
-    from rawbench import regress as gate
     from rawbench.cli.progress import make_progress
-    from rawbench.device import resolve_device
-    from rawbench.results import read_results
+    from rawbench.judge import gate
+    from rawbench.results.run import read_run
+    from rawbench.run.device import resolve_device
 
     if run is not None:
-        return gate.judge_run(wanted, read_results(run), subset)
+        return gate.judge_run(wanted, read_run(run), subset)
     catalogue = catalogue_of()
-    plan = gate.plan_reference(wanted, catalogue, resolve_device(wanted.config().device))
+    plan = gate.plan_reference(wanted, catalogue, resolve_device(wanted.config.device))
     with run_folder(out) as folder, make_progress() as progress:
         return gate.run_reference(wanted, plan, catalogue, folder, progress, subset, jobs)
-
-
-@contextmanager
-def run_folder(out: Path | None) -> Iterator[Path]:
-    """The folder asked for, or one that goes away."""
-    if out is not None:
-        yield out
-        return
-    with tempfile.TemporaryDirectory(prefix="rawbench-") as folder:
-        yield Path(folder)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.catalogue import catalogue_of, split_commas
+from rawbench.cli.arguments import split_commas
+from rawbench.cli.catalogue import catalogue_of
 
 
 @click.command(

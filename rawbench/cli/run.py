@@ -8,7 +8,8 @@ from typing import Any
 
 import click
 
-from rawbench.cli.catalogue import catalogue_of, split_commas
+from rawbench.cli.arguments import split_commas
+from rawbench.cli.catalogue import catalogue_of
 
 CELL_FAILED = 4
 
@@ -50,7 +51,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     Prints the rate-distortion table and keeps every row in the run folder. Stopped with Ctrl-C (or killed),
     the same command goes on where it was.
     """
-    from rawbench.plan import make_config, read_config
+    from rawbench.run.config import make_config, read_config
 
     values = {key: value for key, value in given.items() if value not in (None, ())}
     settings = read_config(config, values) if config else make_config({"methods": (), **values}, "rawbench run")
@@ -59,9 +60,9 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         from rawbench.plugins import load_plugins
 
         catalogue = load_plugins((*catalogue.extra, *settings.plugins))
-    from rawbench.device import resolve_device
-    from rawbench.driver import default_folder, run_plan
-    from rawbench.plan import make_plan
+    from rawbench.run.device import resolve_device
+    from rawbench.run.driver import default_folder, run_plan
+    from rawbench.run.plan import make_plan
 
     device = resolve_device(settings.device)
     plan = make_plan(settings, catalogue, device)
@@ -70,8 +71,8 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         _print_plan(plan, folder, device)
         return
     from rawbench.cli.progress import make_progress
-    from rawbench.store import Store
-    from rawbench.table import print_table, shown_metrics, summarise, summarise_ceilings
+    from rawbench.results.run import read_run
+    from rawbench.tables.run_table import print_table, shown_metrics
 
     command = " ".join(["rawbench", *sys.argv[1:]])
     untimed: list[str] = []
@@ -79,16 +80,15 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         with make_progress() as progress:
             summary = run_plan(plan, settings, catalogue, folder, device, progress, rerun, command)
         if settings.timing:
-            from rawbench.timing import time_run
+            from rawbench.run.timing import time_run
 
             untimed = time_run(plan, catalogue, folder, device, click.echo, again=rerun == "all")
     except KeyboardInterrupt:
         click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
         raise click.exceptions.Exit(130) from None
     click.echo()
-    with Store.open(folder) as store:
-        shown = shown_metrics(store, settings.metrics)
-        print_table(store, summarise(store), summarise_ceilings(store), shown)
+    measured = read_run(folder)
+    print_table(measured, shown_metrics(measured, settings.metrics))
     _finish(plan, summary, untimed)
 
 

@@ -25,11 +25,11 @@ Examples:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str, ...], device: str) -> None:
     """Rebuild the raw of a packed JPEG, as a DNG that raw converters open."""
-    from rawbench.cli.decode import decoder_resources, method_of_stream, naming
+    from rawbench.cli.arguments import decoder_resources, method_of_stream, naming
     from rawbench.cli.progress import make_steps
-    from rawbench.device import resolve_device
     from rawbench.files import read_bytes
-    from rawbench.pack import check_unpacked_output, read_contents, unpack_photo, write_unpacked
+    from rawbench.photo.pack import check_unpacked_output, read_contents, unpack_photo, write_unpacked
+    from rawbench.run.device import resolve_device
 
     check_unpacked_output(output, cfa)
     kind = resolve_device(device)

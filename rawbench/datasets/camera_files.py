@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawbench.dataset import Dataset
+from rawbench.datasets.found_files import image_beside
 from rawbench.datasets.rendered import RenditionOptions
-from rawbench.errors import SampleError
-from rawbench.names import suggest
+from rawbench.errors import SampleError, suggest
 from rawbench.types import Problem, Sample, SampleInfo
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class CameraFilesDataset(Dataset):
     def load(self, id: str) -> Sample:
         """The file's raw and sRGB."""
         from rawbench.camera.read import read_camera_file
-        from rawbench.pictures import raw_tensor, srgb_tensor
+        from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         path = self._path(id)
         camera = read_camera_file(path, self.options.raw_space, self._rendition().bits)
@@ -107,8 +107,8 @@ class CameraFilesDataset(Dataset):
     def _load_given(self, id: str, path: Path, camera: CameraFile) -> Sample:
         """The raw with the image beside it, to whose size it is cropped; what it costs is the image's file."""
         from rawbench.camera.alignment import fit_raw
-        from rawbench.datasets.images import read_srgb8
-        from rawbench.pictures import raw_tensor, srgb_tensor
+        from rawbench.camera.images import read_srgb8
+        from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         given = image_beside(path)
         if given is None:
@@ -157,12 +157,3 @@ class CameraFilesDataset(Dataset):
         if id not in files:
             raise SampleError(f"dataset {self.name}: no image {id!r}{suggest(id, files)}")
         return files[id]
-
-
-def image_beside(path: Path) -> Path | None:
-    """The image of a camera file's name beside it, in any case of its suffix; None where there is none."""
-    names = {name.name.lower(): name for name in path.parent.iterdir()}
-    for suffix in (".png", ".tif", ".tiff", ".jpg", ".jpeg"):
-        if (path.stem + suffix).lower() in names:
-            return names[(path.stem + suffix).lower()]
-    return None

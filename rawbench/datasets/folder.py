@@ -7,23 +7,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rawbench.datasets.camera_files import CameraFilesDataset
+from rawbench.datasets.found_files import CAMERA_SUFFIXES, folder_files, srgb_of_pair
 from rawbench.errors import SampleError
 from rawbench.types import Problem, Sample, SampleInfo
 
 if TYPE_CHECKING:
     from rawbench.datasets.indexed_folder import IndexedFolder
 
-# Camera files by suffix; anything else in the folder (JPEGs, sidecars) is passed over.
-# fmt: off
-CAMERA_SUFFIXES = frozenset({
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".fff", ".iiq", ".kdc", ".mef", ".mos",
-    ".mrw", ".nef", ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-})
 # fmt: on
-
-
-RAW_FOLDERS = frozenset({"raw"})
-SRGB_FOLDERS = ("srgb", "rgb")
 
 
 class FolderDataset(CameraFilesDataset):
@@ -56,9 +47,9 @@ class FolderDataset(CameraFilesDataset):
 
     def _load_pair(self, id: str, path: Path) -> Sample:
         from rawbench.camera.alignment import fit_raw
+        from rawbench.camera.images import read_raw16, read_srgb_at
         from rawbench.camera.renditions import apply_rendition
-        from rawbench.datasets.images import read_raw16, read_srgb_at
-        from rawbench.pictures import raw_tensor, srgb_tensor
+        from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         rendition, space = self._rendition(), self.options.raw_space
         if rendition.in_camera or space != "camera":
@@ -106,7 +97,7 @@ class FolderDataset(CameraFilesDataset):
 
     def _misfit(self, id: str) -> str:
         from rawbench.camera.alignment import describe_misfit, fit_raw
-        from rawbench.datasets.images import read_raw16, read_srgb8
+        from rawbench.camera.images import read_raw16, read_srgb8
 
         path = self._path(id)
         other = srgb_of_pair(path)
@@ -117,37 +108,3 @@ class FolderDataset(CameraFilesDataset):
 
     def _find_files(self) -> dict[str, Path]:
         return folder_files(self.options.root)
-
-
-def folder_files(root: Path) -> dict[str, Path]:
-    """The camera files, and the raws of pairs, in a folder and below it, by their path below it, sorted.
-
-    Raises:
-        SampleError: no such folder, or it holds none.
-    """
-    if not root.is_dir():
-        raise SampleError(f"dataset folder: {root} is no folder")
-    found = sorted(path for path in root.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES or is_raw_image(path))
-    files = {path.relative_to(root).as_posix(): path for path in found if path.is_file()}
-    if not files:
-        raise SampleError(
-            f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...), and no pairs in raw/ and sRGB/"
-        )
-    return files
-
-
-def is_raw_image(path: Path) -> bool:
-    """Whether a file is the raw of a pair, by its suffix and folder."""
-    return path.suffix.lower() in (".tif", ".tiff", ".png") and path.parent.name.lower() in RAW_FOLDERS
-
-
-def srgb_of_pair(path: Path) -> Path | None:
-    """The sRGB image of the same name as a raw one, in a folder beside; None where there is none."""
-    from rawbench.datasets.camera_files import image_beside
-
-    for folder in sorted(path.parent.parent.iterdir()):
-        if folder.is_dir() and folder.name.lower() in SRGB_FOLDERS:
-            found = image_beside(folder / path.name)
-            if found is not None:
-                return found
-    return None

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from rawbench.datasets.folder import CAMERA_SUFFIXES, folder_files, srgb_of_pair
+from rawbench.datasets.found_files import CAMERA_SUFFIXES, folder_files, srgb_of_pair
 from rawbench.datasets.prepared import Found, PreparedDataset, default_root
 from rawbench.errors import SampleError
 

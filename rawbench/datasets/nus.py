@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from rawbench.datasets.images import IMAGE_SUFFIXES
+from rawbench.camera.images import IMAGE_SUFFIXES
 from rawbench.datasets.prepared import SPLIT_NAMES, Found, PreparedDataset, camera_files, read_split
 from rawbench.errors import SampleError
 
@@ -105,6 +105,6 @@ def _images(folder: Path) -> list[Path]:
 
 
 def _beside(path: Path) -> Path | None:
-    from rawbench.datasets.camera_files import image_beside
+    from rawbench.datasets.found_files import image_beside
 
     return image_beside(path)

@@ -14,11 +14,10 @@ from pydantic import Field
 
 from rawbench.dataset import Dataset
 from rawbench.datasets import manifest
-from rawbench.datasets.folder import CAMERA_SUFFIXES
+from rawbench.datasets.found_files import CAMERA_SUFFIXES
 from rawbench.datasets.manifest import Entry, LeftOut, Manifest
 from rawbench.datasets.rendered import RenditionOptions
-from rawbench.errors import SampleError, UsageError
-from rawbench.names import suggest
+from rawbench.errors import SampleError, UsageError, suggest
 from rawbench.types import Problem, Sample, SampleInfo
 
 if TYPE_CHECKING:
@@ -144,7 +143,7 @@ class PreparedDataset(Dataset):
     def load(self, id: str) -> Sample:
         """The image, if its files are those that were prepared."""
         from rawbench.camera.renditions import apply_rendition, develop, parse_rendition
-        from rawbench.pictures import raw_tensor, srgb_tensor
+        from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         entry = self._find(id)
         source = manifest.source_folder(self.manifest, self.root)
@@ -187,8 +186,8 @@ class PreparedDataset(Dataset):
         import numpy as np
 
         from rawbench.camera.alignment import fit_raw
+        from rawbench.camera.images import read_raw16, read_srgb_at
         from rawbench.camera.renditions import parse_rendition
-        from rawbench.datasets.images import read_raw16, read_srgb_at
 
         camera, bits = None, parse_rendition(self.options.rendition).bits
         path = source / entry.raw.path
@@ -232,7 +231,7 @@ class PreparedDataset(Dataset):
         import numpy as np
 
         from rawbench.camera.alignment import correlation, fit_raw
-        from rawbench.datasets.images import read_raw16, read_srgb8
+        from rawbench.camera.images import read_raw16, read_srgb8
 
         if found.srgb is None:
             raise SampleError(f"{found.raw}: no sRGB of this name beside it")

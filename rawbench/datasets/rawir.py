@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 
-from rawbench.datasets.images import IMAGE_SUFFIXES, PACKED_SUFFIXES
+from rawbench.camera.images import IMAGE_SUFFIXES, PACKED_SUFFIXES
 from rawbench.datasets.prepared import SPLIT_NAMES, Found, PreparedDataset
 from rawbench.errors import SampleError
 

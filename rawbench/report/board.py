@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rawbench.leaderboard import Board, board_notes, board_table
+from rawbench.judge.leaderboard import Board, board_notes, board_table
 from rawbench.report.page import environment, full_tables
 
 

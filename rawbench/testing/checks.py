@@ -7,12 +7,11 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
-from rawbench.errors import UsageError
-from rawbench.names import suggest
+from rawbench.errors import UsageError, suggest
 from rawbench.plugins import Catalogue
 from rawbench.testing.contract import CHECKS, Check, NotJudged
 from rawbench.testing.evidence import Evidence, Limits, gather
-from rawbench.testing.golden import read_golden
+from rawbench.testing.golden_files import read_golden
 from rawbench.testing.processes import Launcher
 from rawbench.testing.subject import subject_of
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rawbench.names import suggest
+from rawbench.errors import suggest
 from rawbench.testing.evidence import PAIR, Evidence
 
 GROWN_BYTES = 2**29

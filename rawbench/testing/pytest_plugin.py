@@ -29,7 +29,7 @@ def rawbench_results(request: pytest.FixtureRequest, rawbench_launcher: Launcher
     """What came of each check of the class's method."""
     from rawbench.plugins import load_plugins
     from rawbench.testing.checks import run_checks
-    from rawbench.testing.golden import golden_folder
+    from rawbench.testing.golden_files import golden_folder
 
     kit = request.cls
     golden = kit.golden or golden_folder(kit.method, request.config.rootpath)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from rawbench.codec import Codec, Context
 from rawbench.errors import StreamError, UsageError
-from rawbench.runner import decode_stream
+from rawbench.run.cell import decode_stream
 from rawbench.srgb import bits_of
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.testing import damage, state

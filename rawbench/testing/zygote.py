@@ -17,7 +17,7 @@ def serve() -> None:
     """Answer until the input ends."""
     import torch  # noqa: F401
 
-    import rawbench.runner  # noqa: F401
+    import rawbench.run.cell  # noqa: F401
     from rawbench.testing import witness  # noqa: F401
 
     for line in sys.stdin:

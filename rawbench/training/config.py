@@ -29,8 +29,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rawbench.errors import UsageError
-from rawbench.names import suggest
+from rawbench.errors import UsageError, suggest
 
 Sampling = Literal["4:2:0", "4:4:4"]
 

@@ -4,7 +4,7 @@ Layout: ``manifest.csv`` and, in ``train/`` and ``validation/``, ``raw_NNNNN.npy
 white) with ``srgb_NNNNN.npy`` (uint8 (H, W, 3), the 8-bit rendition) and, where the manifest gives its digest,
 ``developed_NNNNN.npy`` (the same, of an in-camera-like rendition). The manifest says which split a frame belongs to,
 and which scenes are tested elsewhere (split ``excluded``); folders alone are not believed.
-`rawbench.camera.frames` writes this form.
+`rawbench.simulate.frames` writes this form.
 """
 
 from __future__ import annotations

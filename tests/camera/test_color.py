@@ -6,10 +6,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawbench.camera import color
-from rawbench.camera.cameras import CAMERAS
-from rawbench.camera.dng import write_cfa_dng
 from rawbench.camera.read import read_camera_file
-from rawbench.camera.simulate import CfaImage
+from rawbench.simulate.cameras import CAMERAS
+from rawbench.simulate.cfa_dng import write_cfa_dng
+from rawbench.simulate.sensor import CfaImage
 
 unit = st.floats(0, 1)
 

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from rawbench.camera import develop
-from rawbench.camera.cameras import find_camera
 from rawbench.errors import SampleError
+from rawbench.simulate.cameras import find_camera
 
 MATRIX = tuple(float(v) for v in find_camera("sony-slt-a57").xyz_to_camera.ravel())
 

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import write_cfa_dng
+from rawbench.camera.cfa import CFA_ORDERS
 from rawbench.camera.facts import CameraFacts, facts_from_bytes, facts_to_bytes, read_facts, turned_cfa
-from rawbench.camera.simulate import CFA_ORDERS, Shot, take_picture
 from rawbench.errors import StreamError
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import write_cfa_dng
+from rawbench.simulate.sensor import Shot, take_picture
 
 FACTS = CameraFacts("GRBG", (512,) * 4, 16300, (2.0, 1.0, 1.5), (0.5991,) + (-0.1,) * 8, "Sony", "SLT-A57")
 levels = st.integers(0, 60000)

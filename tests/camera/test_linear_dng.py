@@ -10,12 +10,13 @@ import pytest
 import rawpy
 import tifffile
 
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import write_cfa_dng
+from rawbench.camera.cfa import CFA_ORDERS, mosaic_of
 from rawbench.camera.facts import CameraFacts, read_facts
 from rawbench.camera.linear_dng import Rebuilt, native_strips, write_cfa_again, write_linear_dng
 from rawbench.camera.read import read_camera_file
-from rawbench.camera.simulate import CFA_ORDERS, Shot, mosaic_of, take_picture
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import write_cfa_dng
+from rawbench.simulate.sensor import Shot, take_picture
 
 MATRIX = tuple(float(v) for v in find_camera("sony-slt-a57").xyz_to_camera.ravel())
 FACTS = CameraFacts("RGGB", (512,) * 4, 16300, (2.125, 1.0, 1.5), MATRIX, "Sony", "SLT-A57")

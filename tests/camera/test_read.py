@@ -11,11 +11,11 @@ import tifffile
 from PIL import Image
 
 from rawbench.camera import read as module
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import _tags, cfa_dng_bytes, write_cfa_dng
 from rawbench.camera.read import read_camera_file, read_camera_info
-from rawbench.camera.simulate import Shot, take_picture
 from rawbench.errors import SampleError
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import _tags, cfa_dng_bytes, write_cfa_dng
+from rawbench.simulate.sensor import Shot, take_picture
 
 
 @pytest.fixture

@@ -76,8 +76,8 @@ def test_png16_is_the_pixels_themselves(srgb):
 
 
 def test_the_camera_rendition_is_a_jpeg_of_its_own_pixels(srgb):
-    from rawbench.camera.cameras import find_camera
     from rawbench.camera.develop import develop_pixels
+    from rawbench.simulate.cameras import find_camera
 
     raw16 = srgb.astype(np.uint16) * 257
     matrix = tuple(find_camera("olympus-e-pl6").xyz_to_camera.ravel())

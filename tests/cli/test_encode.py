@@ -12,9 +12,9 @@ import pytest
 import tifffile
 from PIL import Image
 
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import write_cfa_dng
-from rawbench.camera.simulate import Shot, take_picture
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import write_cfa_dng
+from rawbench.simulate.sensor import Shot, take_picture
 
 
 @pytest.fixture

@@ -10,12 +10,12 @@ import pytest
 import tifffile
 from PIL import Image
 
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.scenes import scene_view
-from rawbench.camera.simulate import Shot, take_picture
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.scenes import scene_view
+from rawbench.simulate.sensor import Shot, take_picture
 from rawbench.training.frames import Frames
-from tests.camera.conftest import make_panorama
 from tests.datasets.conftest import read, sixteen_bits
+from tests.panoramas import make_panorama
 
 SIZE = (80, 112)
 SPLITS = {"train": (1, 2, 3), "val": (4,), "test": (5, 6)}

@@ -14,12 +14,12 @@ import rawpy
 import tifffile
 from PIL import Image
 
-from rawbench.camera.cameras import find_camera
 from rawbench.camera.carrier import decode_jpeg, remove, segments
-from rawbench.camera.dng import _tags, write_cfa_dng
 from rawbench.camera.read import read_camera_file
 from rawbench.camera.renditions import jpeg_bytes
-from rawbench.camera.simulate import Shot, take_picture
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import _tags, write_cfa_dng
+from rawbench.simulate.sensor import Shot, take_picture
 
 METHODS = ["poly", "residual", "learned"]
 
@@ -174,7 +174,7 @@ def test_max_bytes(call, photo):
 
 @pytest.mark.parametrize(("method", "limit"), [("poly", 260), ("poly", 65000), ("residual", 1500), ("residual", 6000)])
 def test_blocks_of_a_large_image_lead_to_the_same_point(call, tmp_path, monkeypatch, method, limit):
-    from rawbench import pack
+    from rawbench.photo import pack
 
     image = take_picture(scene(256, 384), find_camera("sony-slt-a57"), Shot(iso=800), np.random.default_rng(2))
     write_cfa_dng(tmp_path / "photo.dng", image)

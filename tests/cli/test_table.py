@@ -11,6 +11,8 @@ import sqlite3
 import pyarrow.parquet as pq
 import pytest
 
+from rawbench.results.schema import SCHEMA_VERSION
+
 
 @pytest.fixture
 def run(call, tmp_path):
@@ -54,7 +56,7 @@ def test_exports_hold_the_same_rows(call, run, tmp_path):
     assert list(from_csv[0]) == ["run", "method", "rate_point", "dataset", "image", "metric", "value", "unit"]
     assert [{**row, "value": float(row["value"])} for row in from_csv] == from_parquet == everything["rows"]
     assert {row["metric"] for row in from_csv} >= {"psnr", "bpp", "bytes", "bpp_padded", "bits_estimated"}
-    assert everything["schema_version"] == "2" and len(everything["cells"]) == 8
+    assert everything["schema_version"] == str(SCHEMA_VERSION) and len(everything["cells"]) == 8
 
 
 @pytest.mark.parametrize(
@@ -122,7 +124,7 @@ def test_the_ceiling_stands_under_the_methods(call, run):
 
 
 def test_the_ceiling_is_that_of_the_images_shown(call, run, tmp_path):
-    from rawbench.store import Store
+    from rawbench.results.store import Store
 
     with Store.open(run) as store:
         known = {row["image"]: row["ceiling_psnr"] for row in store.table("images")}
@@ -136,7 +138,7 @@ def test_the_ceiling_is_that_of_the_images_shown(call, run, tmp_path):
 
 
 def test_the_ceiling_needs_no_method_that_works(call, tmp_path):
-    from rawbench.store import Store
+    from rawbench.results.store import Store
 
     given = ("--dataset", "tiny", "--metrics", "psnr", "--out", "failed", "-j", "2")
     call("run", "--methods", "failing:how=encode", *given)

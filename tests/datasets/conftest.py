@@ -10,10 +10,11 @@ import pytest
 import tifffile
 from PIL import Image
 
-from rawbench.camera.cameras import find_camera
-from rawbench.camera.dng import write_cfa_dng
+from rawbench.camera.cfa import mosaic_of
 from rawbench.camera.read import CameraFile, read_camera_file
-from rawbench.camera.simulate import CfaImage, Shot, mosaic_of, take_picture
+from rawbench.simulate.cameras import find_camera
+from rawbench.simulate.cfa_dng import write_cfa_dng
+from rawbench.simulate.sensor import CfaImage, Shot, take_picture
 
 SIZE = (48, 64)
 

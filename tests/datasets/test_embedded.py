@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from rawbench.camera.folder import read_recipe, simulate_folder
 from rawbench.datasets.embedded import SampleDataset, sample_folder
 from rawbench.errors import SampleError, UsageError
 from rawbench.options import build_options
+from rawbench.simulate.recipe import read_recipe, simulate_folder
 
 CAMERAS = {"Samsung NX2000": 4, "Olympus E-PL6": 4, "Sony SLT-A57": 4, "rawpipe colour chart": 1}
 

@@ -8,7 +8,7 @@ import pytest
 import tifffile
 import torch
 
-from rawbench.datasets.images import demosaic_rggb, read_srgb8, read_srgb16
+from rawbench.camera.images import demosaic_rggb, read_srgb8, read_srgb16
 from rawbench.datasets.rawir import RawIrDataset, hashed_split
 from rawbench.errors import SampleError
 from rawbench.options import build_options

@@ -89,7 +89,7 @@ def test_the_device_does_not_change_the_value(name: str, make_raw, noisy, make_s
 
 def test_declarations_load_without_torch() -> None:
     modules = sorted({f"rawbench.metrics.{address.split(':')[0]}" for address, _ in BUILT_IN.values()})
-    code = f"import sys, {', '.join(modules)}, rawbench.rate, rawbench.rd, rawbench.aggregate; " + (
+    code = f"import sys, {', '.join(modules)}, rawbench.run.rate, rawbench.results.rd, rawbench.results.means; " + (
         "sys.exit(any(m in sys.modules for m in ('torch', 'scipy', 'matplotlib', 'pandas')))"
     )
     assert subprocess.run([sys.executable, "-c", code], timeout=60).returncode == 0

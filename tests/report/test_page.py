@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from rawbench.leaderboard import make_boards
+from rawbench.judge.leaderboard import make_boards
 from rawbench.report.board import board_page
 from rawbench.report.charts import chart_data, make_charts, typical_points
 from rawbench.report.page import render_page, script_json

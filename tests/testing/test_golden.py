@@ -10,7 +10,7 @@ from specimens import Honest, WrongShape
 
 from rawbench.errors import RawbenchError
 from rawbench.testing import CheckResult, Launcher, run_checks, write_golden
-from rawbench.testing.golden import golden_folder, read_golden
+from rawbench.testing.golden_files import golden_folder, read_golden
 
 
 @pytest.fixture(scope="module")

@@ -7,7 +7,7 @@ import torch
 from rawbench_invertible.invisp import InvISP, weights_of
 
 from rawbench import StreamError, UsageError
-from rawbench.own_rendition import on_carrier, rendered
+from rawbench.run.own_rendition import on_carrier, rendered
 from rawbench.testing import CodecConformance
 from rawbench.types import Sample
 

@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, linear
 
+from rawbench.blocks.tiles import in_tiles
 from rawbench.codec import unwatched
-from rawbench.tiles import in_tiles
 
 
 def random_network(seed: int, **widths: int) -> InvertibleNetwork:

@@ -7,9 +7,9 @@ from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks,
 from rawbench_sampling.cam_weights import read_weights, write_weights
 
 from rawbench import StreamError
+from rawbench.blocks.tiles import in_tiles
 from rawbench.codec import unwatched
 from rawbench.errors import SampleError, UsageError
-from rawbench.tiles import in_tiles
 
 from ..conftest import psnr
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from rawbench_sampling import samples as coding
 
 from rawbench import StreamError
-from rawbench.polynomial import Polynomial, identity_prior
+from rawbench.blocks.polynomial import Polynomial, identity_prior
 
 IDENTITY = Polynomial("bt709-floor", 1, identity_prior(1).T)
 

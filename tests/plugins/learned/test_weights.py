@@ -57,7 +57,7 @@ def test_weights_that_cannot_be_used_are_named(weights_file, tmp_path):
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     from rawbench_learned.weights import FORMAT
 
-    from rawbench.training.weights import digest_of
+    from rawbench.blocks.weights import digest_of
 
     metadata = {"format": FORMAT, "config": config, "digest": digest_of(tensors, config), "provenance": "{}"}
     save_file(tensors, tmp_path / "c.safetensors", metadata)

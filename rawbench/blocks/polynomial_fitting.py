@@ -1,0 +1,193 @@
+"""Fits a polynomial of the sRGB to the raw of one image, and spends bits where they buy decibels.
+
+Degrees, clip classes and quantiser steps are chosen to minimise ``10 log10(mean squared error) + price x bits``.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from rawbench.blocks.least_squares import NormalEquations
+from rawbench.blocks.polynomial import (
+    CURVES,
+    Polynomial,
+    chunks,
+    clip_class,
+    clipped_channels,
+    correction_equations,
+    exponents,
+    identity_prior,
+    main_equations,
+)
+from rawbench.blocks.polynomial_coding import STEPS, THRESHOLDS, Quantised, approximate_bits, round_coefficients
+from rawbench.codec import Advance, unwatched
+from rawbench.srgb import pick
+
+_FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
+_TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
+_TRIAL_CLASS_PIXELS = 1 << 12
+_MIDDLING_STEP = 9  # at which degrees are compared
+_Fit = tuple[NormalEquations, np.ndarray]  # equations and their solution
+
+
+@dataclass(frozen=True)
+class _Choice:
+    """One way to code a clip class: its degree (-1: not at all), squared error and bits."""
+
+    degree: int
+    error: float
+    bits: float
+
+
+def fit_polynomial(
+    srgb: Tensor,
+    raw: Tensor,
+    degree: int,
+    decibels_per_bit: float,
+    pixels_per_coefficient: int = 0,
+    advance: Advance = unwatched,
+) -> Quantised:
+    """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
+
+    Args:
+        srgb: uint8 or uint16 (3, ...), an image or a list of samples.
+        raw: float (3, ...), in [0, 1].
+        degree: highest total degree, 1..5, of the polynomial and of the corrections.
+        decibels_per_bit: what a bit has to buy.
+        pixels_per_coefficient: a correction has no more coefficients than that; for fits to a few samples, which
+            have to hold for other pixels too.
+        advance: is told how much of the pixels is fitted.
+    """
+    codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
+    stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
+    trial = codes[:, ::stride], target[:, ::stride]
+    curve, threshold = choose_rendition(*trial, degree)
+    name, limit = CURVES[curve], THRESHOLDS[threshold]
+    low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
+
+    equations = main_equations(codes, target, low, name, limit, advance)
+    solution = equations.solve(prior=identity_prior(low))
+    main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
+    base = Polynomial(name, low, main * 0.5 ** (4 + step), limit)
+    rest = float(equations.squared_error(base.coefficients.T).sum())
+
+    classes = _correction_trial(codes, target, base, degree)
+    finer, degrees = _choose_corrections(
+        classes, degree, rest, target.numel(), decibels_per_bit, pixels_per_coefficient
+    )
+    corrections = {}
+    for clipped, part in correction_equations(codes, target, base, degrees).items():
+        integers = round_coefficients(part, part.solve(), 0.5 ** (1 + finer))
+        corrections[clipped] = (degrees[clipped], integers.reshape(len(clipped_channels(clipped)), -1))
+    return Quantised(curve, threshold, low, step, finer, main, corrections)
+
+
+def _correction_trial(codes: Tensor, target: Tensor, base: Polynomial, degree: int) -> dict[int, NormalEquations]:
+    """Equations of all clip classes from some thousand pixels of each, weighted as if they were from all."""
+    group = torch.cat([clip_class(codes[:, part].T, base.threshold) for part in chunks(codes.shape[1])])
+    classes = {}
+    for clipped in range(1, 8):
+        rows = torch.nonzero(group == clipped).squeeze(1)
+        if not len(rows):
+            continue
+        kept = rows[:: max(1, len(rows) // _TRIAL_CLASS_PIXELS)]
+        found = correction_equations(pick(codes, slice(None), kept), target[:, kept], base, {clipped: degree})
+        classes[clipped] = found[clipped].scaled(len(rows) / len(kept))
+    return classes
+
+
+def choose_rendition(codes: Tensor, target: Tensor, degree: int) -> tuple[int, int]:
+    """The curve (index into ``CURVES``) and clip threshold (index into ``THRESHOLDS``) that fit raw best."""
+
+    def error(curve: str, threshold: int, order: int) -> float:
+        equations = main_equations(codes, target, order, curve, threshold)
+        solution = equations.solve(prior=identity_prior(order))
+        total = float(equations.squared_error(solution).sum())
+        base = Polynomial(curve, order, solution.T, threshold)
+        for part in correction_equations(codes, target, base, dict.fromkeys(range(1, 8), 1)).values():
+            total += float(part.squared_error(part.solve()).sum())
+        return total
+
+    # The curve that leaves a polynomial least to do: judged by the lowest degree.
+    curve = int(np.argmin([error(name, THRESHOLDS[0], 1) for name in CURVES]))
+    thresholds = [error(CURVES[curve], t, min(degree, 3)) for t in THRESHOLDS]
+    # Pixels given up for clipped must earn it: 2 % less error, or the threshold stays.
+    best = int(np.argmin(thresholds))
+    return curve, best if thresholds[best] < 0.98 * thresholds[0] else 0
+
+
+def _choose_main(equations: NormalEquations, degree: int, price: float) -> tuple[int, int]:
+    """Degree and step index of the polynomial with the least cost; ``price`` is in decibels per bit."""
+
+    @cache
+    def solved(order: int) -> tuple[NormalEquations, np.ndarray, np.ndarray]:
+        part, prior = equations.leading(len(exponents(order))), identity_prior(order)
+        return part, prior, part.solve(prior=prior)
+
+    def cost(order: int, step: int) -> float:
+        part, prior, solution = solved(order)
+        size = 0.5 ** (4 + step)
+        integers = round_coefficients(part, solution, size)
+        error = float(part.squared_error(integers * size).sum()) / max(3 * part.weight, 1.0)
+        bits = approximate_bits(integers - np.rint(prior / size))
+        return 10 * math.log10(error + _FLOOR) + price * bits
+
+    order = min(range(degree + 1), key=lambda o: cost(o, _MIDDLING_STEP))
+    return order, min(range(3, STEPS - 3), key=lambda s: cost(order, s))
+
+
+def _choose_corrections(
+    classes: dict[int, NormalEquations], degree: int, rest: float, values: int, price: float, pixels: int
+) -> tuple[int, dict[int, int]]:
+    """Step index, and the degree of each clip class that is worth it."""
+    best: tuple[float, int, dict[int, _Choice]] | None = None
+    fits = {c: _leading_corrections(e, c, degree, pixels) for c, e in classes.items()}
+    for step in range(1, 11):
+        options = {c: _correction_options(float(classes[c].energy.sum()), fits[c], step) for c in classes}
+        chosen = {c: found[0] for c, found in options.items()}
+        for _ in range(4):  # the price of a bit in squared error depends on the total, which depends on the choice
+            total = rest + sum(choice.error for choice in chosen.values()) + values * _FLOOR
+            exchange = price * total * math.log(10) / 10
+            chosen = {c: _cheapest(found, exchange) for c, found in options.items()}
+        total = rest + sum(choice.error for choice in chosen.values())
+        bits = sum(choice.bits for choice in chosen.values())
+        cost = 10 * math.log10(total / values + _FLOOR) + price * bits
+        if best is None or cost < best[0]:
+            best = cost, step, chosen
+    assert best is not None
+    return best[1], {c: option.degree for c, option in best[2].items() if option.degree >= 0}
+
+
+def _cheapest(options: list[_Choice], exchange: float) -> _Choice:
+    return min(options, key=lambda option: option.error + exchange * option.bits)
+
+
+def _leading_corrections(equations: NormalEquations, clipped: int, degree: int, pixels: int) -> list[_Fit]:
+    """The corrections of a clip class, of degree 0, 1, ..., as far as there are pixels for their coefficients."""
+    outputs = len(clipped_channels(clipped))
+    terms = len(exponents(degree, 3 - outputs))
+    fits: list[_Fit] = []
+    for low in range(degree + 1 if outputs < 3 else 1):
+        kept = len(exponents(low, 3 - outputs))
+        if pixels * outputs * kept > equations.weight / 3:
+            break
+        rows = np.concatenate([np.arange(kept) + terms * k for k in range(outputs)])
+        part = equations.chosen(rows)
+        fits.append((part, part.solve()))
+    return fits
+
+
+def _correction_options(energy: float, fits: list[_Fit], step: int) -> list[_Choice]:
+    options = [_Choice(-1, energy, 0.0)]
+    size = 0.5 ** (1 + step)
+    for low, (part, solution) in enumerate(fits):
+        integers = round_coefficients(part, solution, size)
+        error = float(part.squared_error(integers * size).sum())
+        options.append(_Choice(low, error, approximate_bits(integers) + 3))
+    return options

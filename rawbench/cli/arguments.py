@@ -1,0 +1,98 @@
+"""What several commands make of their arguments."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+
+from rawbench.cli.catalogue import catalogue_of
+from rawbench.codec import Codec
+from rawbench.stream import Header
+from rawbench.types import RatePoint
+
+
+def split_commas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
+    """``--methods a,b --methods c`` -> (a, b, c)."""
+    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+
+
+def method_of_stream(header: Header) -> type[Codec]:
+    """The method that a stream's header asks for.
+
+    Raises:
+        StreamError: it is not installed.
+    """
+    from rawbench.errors import StreamError
+
+    methods = catalogue_of().methods
+    name = methods.by_codec_id(header.codec_id)
+    if name is None:
+        raise StreamError(
+            f"the stream is of a method (id {header.codec_id:04x}) that is not installed here "
+            f"(there are {', '.join(methods.names())})"
+        )
+    return methods.load(name)
+
+
+def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
+    """The method's ``resource_options``, those given as ``NAME=VALUE`` among them.
+
+    Raises:
+        UsageError: another option, or a value that the method refuses.
+    """
+    from rawbench.errors import UsageError
+    from rawbench.options import build_options, parse_spec
+
+    known = codec.resource_options
+    _, values = parse_spec(":".join([codec.name, *given]))
+    for name in values:
+        if name not in known:
+            what = f"only {', '.join(known)} can be given" if known else "it takes no options"
+            raise UsageError(f"option {name!r}: the decoder of {codec.name} finds what it needs in the stream; {what}")
+    options = build_options(codec.Options, values, f"method {codec.name}").model_dump()
+    return {name: options[name] for name in known}
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Puts the file's name before what is wrong with it."""
+    from rawbench.errors import SampleError, StreamError
+
+    try:
+        yield
+    except (SampleError, StreamError) as error:
+        raise type(error)(f"{path}: {error}") from error
+
+
+def choose_point(codec: type[Codec], options: Any, wanted: str | None) -> RatePoint:
+    """The rate point that the user named; a method with one needs no name.
+
+    Raises:
+        UsageError: none of that name; the line lists them.
+    """
+    from rawbench.errors import UsageError
+
+    points = codec.rate_points(options)
+    listed = ", ".join(f"{i} ({point.name})" for i, point in enumerate(points))
+    if wanted is None and len(points) == 1:
+        return points[0]
+    for number, point in enumerate(points):
+        if wanted in (point.name, str(number)):
+            return point
+    what = f"no rate point {wanted!r}" if wanted else "--rate-point is needed"
+    raise UsageError(f"method {codec.name}: {what}; there are {listed}")
+
+
+@contextmanager
+def run_folder(out: Path | None) -> Iterator[Path]:
+    """The folder asked for, or one that goes away."""
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="rawbench-") as folder:
+        yield Path(folder)

@@ -1,0 +1,1 @@
+"""A photographer's files: raw images packed into JPEGs, and brought back."""

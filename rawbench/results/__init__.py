@@ -1,0 +1,1 @@
+"""What was measured: stored, read, averaged, and turned into rate-distortion curves."""

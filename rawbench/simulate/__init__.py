@@ -1,0 +1,1 @@
+"""The simulated camera: scenes, sensors and the DNG files that they give."""

@@ -1,0 +1,48 @@
+"""Tables on a terminal: no wider than it where that can be, a dataset or camera at a time."""
+
+from __future__ import annotations
+
+import pytest
+
+from rawbench.tables.terminal import print_cells
+
+HEAD = ["dataset", "method", "rate point", "images", "psnr", "encode MP/s", "decode MP/s", "parameters"]
+BODY = [
+    ["a", "poly", "degree=1", "4", "50.00", "1.2", "15", "-"],
+    ["a", "learned", "q=0.46", "4", "55.00", "0.7", "0.9", "453 k"],
+    ["b", "poly", "degree=1", "4", "40.00", "1.2", "15", "-"],
+]
+UNDER = [["a", "ceiling", "", "4", "60.00", "", "", ""]]
+
+
+@pytest.fixture
+def shown(monkeypatch, capsys):
+    def show(columns: int, notes: tuple[str, ...] = ()) -> list[str]:
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_cells(HEAD, BODY, UNDER, notes)
+        return [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+
+    return show
+
+
+def test_a_dataset_has_a_table_of_its_own(shown):
+    lines = shown(120)
+    assert [line for line in lines if line in ("a", "b")] == ["a", "b"]
+    assert sum(line.startswith("method ") for line in lines) == 2
+    assert lines.index("b") > next(number for number, line in enumerate(lines) if line.startswith("ceiling"))
+
+
+def test_costs_stand_below_where_the_terminal_is_narrow(shown):
+    wide, narrow = shown(120), shown(60)
+    assert max(map(len, narrow)) <= 60 < max(map(len, wide))
+    assert sum("encode MP/s" in line for line in narrow) == sum("encode MP/s" in line for line in wide) == 2
+    assert not any("psnr" in line and "MP/s" in line for line in narrow)
+    for row in BODY:
+        assert [line for line in narrow if line.split()[:2] == row[1:3]], row
+
+
+def test_notes_are_wrapped_between_words(shown):
+    note = "means are over images; " * 6
+    lines = shown(60, (note,))
+    assert max(map(len, lines)) <= 60
+    assert " ".join(lines).endswith(" ".join(note.split()))
