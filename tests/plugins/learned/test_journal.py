@@ -5,16 +5,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from rawbench_learned import cost
-from rawbench_learned.coding import untimed
 from rawbench_learned.exact import STEP
-from rawbench_learned.generation2 import (
+from rawbench_learned.journal import (
     SIZES,
     STEPS,
     complexity,
     dropped_steps,
+    journal_coder,
     quantisation_step,
     run,
-    second_generation,
     tag_of,
 )
 from rawbench_learned.journal_networks import JournalNetworks, OrderStep
@@ -62,11 +61,11 @@ def test_all_tensors_are_made_on_the_device_of_the_networks(encode):
 
 @pytest.mark.parametrize("quality", [0, 100, 255])
 def test_round_trip_and_dropped_steps(quality):
-    coder = second_generation("small", 512, "cpu")
+    coder = journal_coder("small", 512, "cpu")
     raw, srgb = scene(40, 52, 9)
-    stream, encoder = coder.encode(raw, srgb, quality, untimed)
-    assert coder.encode(raw, srgb, quality, untimed)[0] == stream
-    decoded = coder.decode(stream, srgb, quality, untimed)
+    stream, encoder = coder.encode(raw, srgb, quality)
+    assert coder.encode(raw, srgb, quality)[0] == stream
+    decoded = coder.decode(stream, srgb, quality)
     assert decoded.shape == raw.shape and decoded.min() >= 0 and decoded.max() <= 1
     estimate = encoder.ideal_bits / 8 + 2
     assert abs(len(stream) - estimate) <= 0.02 * estimate + 16
@@ -74,14 +73,14 @@ def test_round_trip_and_dropped_steps(quality):
 
 def test_quality_drops_steps():
     assert [dropped_steps(q) for q in (0, 63, 64, 128, 255)] == [3, 3, 2, 1, 0]
-    coder = second_generation("small", 512, "cpu")
+    coder = journal_coder("small", 512, "cpu")
     raw, srgb = scene(48, 48, 9)
-    sizes = [len(coder.encode(raw, srgb, q, untimed)[0]) for q in (0, 64, 128, 255)]
+    sizes = [len(coder.encode(raw, srgb, q)[0]) for q in (0, 64, 128, 255)]
     assert sizes == sorted(sizes)
 
 
 def test_every_latent_has_one_step():
-    coder = second_generation("small", 512, "cpu")
+    coder = journal_coder("small", 512, "cpu")
     maps = coder.diagnostics(*scene(64, 48, 9), 255)
     assert maps["order_mask"].shape == (16, 12)
     assert set(maps["order_mask"].unique().tolist()) <= set(range(STEPS + 1))
@@ -107,9 +106,9 @@ def test_quantisation_steps_are_powers_of_a_fourth_root():
 
 
 def test_foreign_streams_are_refused():
-    coder = second_generation("small", 512, "cpu")
+    coder = journal_coder("small", 512, "cpu")
     _, srgb = scene(16, 16)
     with pytest.raises(StreamError, match="other weights"):
-        coder.decode(tag_of("reference"), srgb, 255, untimed)
-    decoded = coder.decode(tag_of("small"), srgb, 255, untimed)  # a stream of zeros
+        coder.decode(tag_of("reference"), srgb, 255)
+    decoded = coder.decode(tag_of("small"), srgb, 255)  # a stream of zeros
     assert torch.isfinite(decoded).all()

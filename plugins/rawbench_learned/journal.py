@@ -18,24 +18,13 @@ from torch import Tensor, nn
 from rawbench.blocks.tiles import tiles
 from rawbench.errors import StreamError
 from rawbench_learned import cost, rate
-from rawbench_learned.coding import (
-    ANALYSIS_TILE,
-    DIGEST_BYTES,
-    LARGEST_SYMBOL,
-    Advance,
-    Part,
-    Stage,
-    check_size,
-    check_symbols,
-    flat,
-    untimed,
-    unwatched,
-    unwatched_part,
-)
+from rawbench_learned.coding import ANALYSIS_TILE, DIGEST_BYTES, check_size, check_symbols, flat
+from rawbench_learned.economy import LARGEST_SYMBOL
 from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_grid
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
-from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
+from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
+from rawbench_learned.stages import Advance, Part, Stage, untimed, unwatched, unwatched_part
 from rawbench_learned.tables import gaussian_tables, symbol_costs
 
 SIZES = {"small": (24, 8), "reference": (64, 8)}
@@ -56,7 +45,7 @@ def tag_of(size: str) -> bytes:
 
 
 @lru_cache(maxsize=2)
-def second_generation(size: str, tile: int, device: str) -> JournalCoder:
+def journal_coder(size: str, tile: int, device: str) -> JournalCoder:
     """Return the coder of a size with its seeded weights."""
     with torch.random.fork_rng(devices=[]):
         networks = JournalNetworks(*SIZES[size])
@@ -138,11 +127,10 @@ class JournalCoder:
         self.tag = tag
         self.tile = tile
         self.tables = gaussian_tables()
-        self.models = models_of(self.tables)
 
     @torch.no_grad()
     def encode(
-        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part
+        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> tuple[bytes, SymbolEncoder]:
         """Return the stream, and the encoder that wrote it."""
         encoder = SymbolEncoder()
@@ -151,7 +139,9 @@ class JournalCoder:
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
-    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, part: Part = unwatched_part) -> Tensor:
+    def decode(
+        self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
+    ) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1].
 
         Raises:
@@ -173,7 +163,7 @@ class JournalCoder:
         decoder = SymbolDecoder(stream[DIGEST_BYTES:])
 
         def read(positions: Tensor, means: Tensor, steps: Tensor, numbers: np.ndarray) -> Tensor:
-            symbols = decoder.read(numbers.reshape(-1), self.tables, self.models)
+            symbols = decoder.read(numbers.reshape(-1), self.tables)
             check_symbols(symbols)
             return torch.as_tensor(symbols, dtype=torch.float32, device=means.device).view(means.shape)
 
@@ -205,7 +195,7 @@ class JournalCoder:
             def write(positions: Tensor, means: Tensor, steps: Tensor, numbers: np.ndarray) -> Tensor:
                 symbols = torch.round((rows[positions] - means) / steps)
                 symbols = symbols.clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
-                encoder.write(flat(symbols), numbers.reshape(-1), self.tables, self.models)
+                encoder.write(flat(symbols), numbers.reshape(-1), self.tables)
                 if costs is not None:
                     cost_ = symbol_costs(flat(symbols), numbers.reshape(-1), self.tables)
                     costs[positions.cpu()] = torch.from_numpy(cost_.reshape(numbers.shape).sum(1))

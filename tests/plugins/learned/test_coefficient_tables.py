@@ -4,29 +4,28 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rawbench_learned.base import EXPONENTS, LARGEST_INTEGER, Means
-from rawbench_learned.mean_tables import SETS, MeanCoding, fit_sets
-from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
+from rawbench_learned.base import EXPONENTS, LARGEST_INTEGER, Coefficients
+from rawbench_learned.coefficient_tables import SETS, CoefficientCoding, fit_sets
+from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.tables import gaussian_tables
 
 CHANNELS = 5
 TABLES = gaussian_tables()
-MODELS = models_of(TABLES)
 
 
 def populations(seed: int) -> np.ndarray:
-    """Means of three kinds of images, whose sizes differ by orders of magnitude, int64 (300, 5)."""
+    """Coefficients of three kinds of images, whose sizes differ by orders of magnitude, int64 (300, 5)."""
     rng = np.random.default_rng(seed)
     sizes = np.repeat([1.0, 30.0, 2000.0], 100)[:, None] * np.array([8.0, 4.0, 2.0, 1.0, 1.0])
     return np.rint(rng.normal(size=(300, CHANNELS)) * sizes).astype(np.int64)
 
 
 @pytest.fixture(scope="module")
-def coding() -> MeanCoding:
-    return MeanCoding(*fit_sets(populations(0), TABLES), TABLES, MODELS)
+def coding() -> CoefficientCoding:
+    return CoefficientCoding(*fit_sets(populations(0), TABLES), TABLES)
 
 
-def written(coding: MeanCoding, means: Means) -> SymbolEncoder:
+def written(coding: CoefficientCoding, means: Coefficients) -> SymbolEncoder:
     encoder = SymbolEncoder()
     coding.write(means, encoder)
     return encoder
@@ -37,15 +36,15 @@ def written(coding: MeanCoding, means: Means) -> SymbolEncoder:
     st.integers(0, EXPONENTS - 1),
 )
 def test_any_means_come_back(coding, integers, exponent):
-    stream = written(coding, Means(np.array(integers), exponent)).finish()
+    stream = written(coding, Coefficients(np.array(integers), exponent)).finish()
     read = coding.read(SymbolDecoder(stream))
     assert read.integers.tolist() == integers and read.exponent == exponent
 
 
 def test_sets_serve_each_kind_of_image(coding):
-    one = MeanCoding(coding.shifts[-1:].repeat(SETS, 0), coding.rows[-1:].repeat(SETS, 0), TABLES, MODELS)
+    one = CoefficientCoding(coding.shifts[-1:].repeat(SETS, 0), coding.rows[-1:].repeat(SETS, 0), TABLES)
     values = populations(1)
-    bits, bits_of_one = (np.mean([written(c, Means(v, 0)).ideal_bits for v in values]) for c in (coding, one))
+    bits, bits_of_one = (np.mean([written(c, Coefficients(v, 0)).ideal_bits for v in values]) for c in (coding, one))
     # What Gaussians of the right width would take, and 7 bits for exponent and set.
     sizes = np.maximum(np.abs(populations(0)).reshape(3, 100, -1).std(1), 0.5)
     ideal = 7 + np.mean(np.log2(sizes * np.sqrt(2 * np.pi * np.e)).clip(0).sum(1))
