@@ -82,7 +82,7 @@ def test_a_method_of_8_bits_skips_16_with_its_reason(call, tmp_path):
 
 @pytest.mark.parametrize(
     ("how", "status", "cause"),
-    [("die", "error", "the worker was ended by SIGKILL"), ("hang", "timeout", "took more than 8 s")],
+    [("die", "error", "the encoder was ended by SIGKILL"), ("hang", "timeout", "took more than 8 s")],
 )
 def test_a_lost_worker_loses_its_own_cell_alone(call, tmp_path, how, status, cause):
     ended = call(
