@@ -28,6 +28,23 @@ class RatePoint:
 
 
 @dataclass(frozen=True)
+class Paper:
+    """Where a method's idea comes from, and what is whose.
+
+    Attributes:
+        citation: authors, title, place and year, or why there are none.
+        published: what the authors say of the method; "" where nothing was published of it.
+        ours: what this implementation decides by itself.
+        licence: of the authors' code, and whether any of it is used.
+    """
+
+    citation: str
+    published: str = ""
+    ours: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a method declares about itself; printed by ``rawbench methods show`` and kept with the results.
 
@@ -94,6 +111,29 @@ class Sample:
     info: SampleInfo
     raw: Tensor
     srgb: Tensor
+
+
+@dataclass(frozen=True, order=True)
+class Place:
+    """Where a result belongs: one cell of a run's table, in place of a bare tuple of names.
+
+    Places sort by method, rate point's name, dataset and image.
+
+    Attributes:
+        method: the label, ``NAME:option=value`` without the options at their defaults.
+        rate_point: the name, unique within the method.
+        dataset: the label, formed as a method's is.
+        image: the id, unique within the dataset.
+    """
+
+    method: str
+    rate_point: str
+    dataset: str
+    image: str
+
+    def __str__(self) -> str:
+        """How messages name it."""
+        return f"{self.method} {self.rate_point} on {self.dataset}/{self.image}"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rawbench.codec import Codec
 from rawbench.errors import UsageError
 from rawbench.photo.pack import Packed, Photo, pack_photo
 from rawbench.photo.steps import Report
-from rawbench.run.cell import encode_stream
+from rawbench.run.coding import encode_stream
 from rawbench.run.own_rendition import refuse_own_rendition
 from rawbench.types import RatePoint, Sample
 
@@ -144,7 +144,7 @@ def _shares(
     found = []
     for number, point in enumerate(points):
         report.advance(number, len(points))
-        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed)[0]))
+        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed).stream))
     return list(accumulate(found, max))
 
 

@@ -21,7 +21,8 @@ from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.files import read_bytes
 from rawbench.photo.contents import write_contents
 from rawbench.photo.steps import Report, method_errors
-from rawbench.run.cell import check_sample, encode_stream
+from rawbench.run.cell import check_sample
+from rawbench.run.coding import encode_stream
 from rawbench.run.own_rendition import refuse_own_rendition
 from rawbench.types import RatePoint, Sample, SampleInfo
 
@@ -121,8 +122,8 @@ def pack_photo(
     placed = Sample(photo.sample.info, photo.sample.raw.to(device), photo.sample.srgb.to(device))
     report.step(f"encoding {point.name}")
     with method_errors(codec.name, "encoding"):
-        stream, _, _ = encode_stream(codec, options, point, placed, device, seed, report.advance)
-    return packed_with(photo, point, stream)
+        encoded = encode_stream(codec, options, point, placed, device, seed, report.advance)
+    return packed_with(photo, point, encoded.stream)
 
 
 def packed_with(photo: Photo, point: RatePoint, stream: bytes) -> Packed:

@@ -18,7 +18,7 @@ from rawbench.errors import StreamError, UsageError
 from rawbench.photo.contents import Contents, Seen
 from rawbench.photo.pictures import check_folder, write_raw
 from rawbench.photo.steps import Report, method_errors
-from rawbench.run.cell import check_decoded, decode_stream
+from rawbench.run.coding import decode_stream, plain_raw
 from rawbench.stream import read_stream, write_stream
 
 OUTPUT_SUFFIXES = (".dng", ".tif", ".tiff", ".npy")
@@ -60,8 +60,9 @@ def unpack_photo(
     report.step(f"decoding {codec.name}")
     placed = srgb.to(device)
     with method_errors(codec.name, "decoding"):
-        raw, _, _ = decode_stream(codec, resources, stream, placed, device, report.advance)
-    check_decoded(raw, torch.zeros(1, device=placed.device).expand(placed.shape))
+        raw = plain_raw(decode_stream(codec, resources, stream, placed, device, report.advance).raw, placed)
+    if not torch.isfinite(raw).all():
+        raise StreamError(f"method {codec.name} decoded NaN or infinite values")
     with torch.inference_mode():
         return raw.cpu().contiguous().clamp_(0, 1)
 
