@@ -30,7 +30,8 @@ from rawbench.codec import Codec
 from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.files import read_bytes
 from rawbench.photo.pictures import check_folder, write_raw
-from rawbench.run.cell import check_sample, decode_stream, encode_stream
+from rawbench.run.cell import check_sample
+from rawbench.run.coding import decode_stream, encode_stream
 from rawbench.run.own_rendition import refuse_own_rendition
 from rawbench.stream import Header, read_stream, write_stream
 from rawbench.types import RatePoint, Sample, SampleInfo
@@ -148,7 +149,7 @@ def pack_photo(
     refuse_own_rendition(codec, options)
     placed = Sample(photo.sample.info, photo.sample.raw.to(device), photo.sample.srgb.to(device))
     report.step(f"encoding {point.name}")
-    stream, _, _ = encode_stream(codec, options, point, placed, device, seed, report.advance)
+    stream = encode_stream(codec, options, point, placed, device, seed, report.advance).stream
     blob = write_varint(len(photo.facts)) + photo.facts + stream
     jpeg = carrier.insert(photo.jpeg, blob)
     segments = len(jpeg) - len(photo.jpeg) - len(blob)
@@ -203,7 +204,7 @@ def _shares(
     found = []
     for number, point in enumerate(points):
         report.advance(number, len(points))
-        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed)[0]))
+        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed).stream))
     return list(accumulate(found, max))
 
 
@@ -280,7 +281,7 @@ def unpack_photo(
     stream, changed = accept_changed_pixels(contents.stream, srgb) if force else (contents.stream, False)
     report.step(f"decoding {codec.name}")
     try:
-        raw, _, _ = decode_stream(codec, resources, stream, srgb.to(device), device, report.advance)
+        raw = decode_stream(codec, resources, stream, srgb.to(device), device, report.advance).raw
     except StreamError as error:
         if not force and "sRGB" in str(error):
             raise StreamError(f"{error}; --force decodes it all the same") from None

@@ -23,7 +23,7 @@ from rawbench.metrics.rendered import matrix_to_srgb, render_linear
 from rawbench.plugins import Catalogue
 from rawbench.results.means import Row
 from rawbench.results.run import Run
-from rawbench.run.cell import decode_stream
+from rawbench.run.coding import decode_stream
 from rawbench.run.own_rendition import sample_of_stream
 from rawbench.run.plan import DatasetSpec, open_dataset
 from rawbench.srgb import code_step
@@ -245,7 +245,7 @@ def _decode(run: Path, results: Run, catalogue: Catalogue, sample: Sample, cell:
     resources = {key: described.options[key] for key in codec.resource_options}
     stream = run / "streams" / f"{cell.facts['cell']}.rbs"
     srgb = sample_of_stream(sample, stream).srgb
-    raw, _, _ = decode_stream(codec, resources, stream.read_bytes(), srgb, "cpu")
+    raw = decode_stream(codec, resources, stream.read_bytes(), srgb, "cpu").raw
     return raw.clamp(0, 1)
 
 
