@@ -11,7 +11,15 @@ from rawbench.errors import UsageError, suggest
 
 
 class Options(BaseModel):
-    """Base of every options model: frozen, and unknown names are an error."""
+    """Base of every options model: frozen, and unknown names are an error.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> Mine(step=8).step
+        8
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +34,10 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
 
     Raises:
         UsageError: an option without ``=`` or an empty name.
+
+    Example:
+        >>> parse_spec("uniform:step=4")
+        ('uniform', {'step': '4'})
     """
     name, *parts = split_unescaped(text.strip(), ":")
     if not name:
@@ -57,6 +69,13 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
 
     Raises:
         UsageError: names the owner, the option and what is wrong, in one line.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> build_options(Mine, {"step": "8"}, "method mine")
+        Mine(step=8)
     """
     for key in values:
         if key not in model.model_fields:
