@@ -2,8 +2,8 @@
 
 Code that names no device, or the wrong one, works on a CPU and fails on a GPU. Under `FakeDevice` it fails here too:
 
-* a tensor made for the device (``device=``, ``.to``, ``Module.to``) is `Elsewhere`, says so by ``.device``, and computes
-  on the CPU all the same;
+* a tensor made for the device (``device=``, ``.to``, ``Module.to``) is `Elsewhere`, says so by ``.device``, and
+  computes on the CPU all the same;
 * an operation on such tensors and others raises, but for scalars of no dimension, which a GPU takes as well;
 * each copy to the device and back is counted, ``.item()``, ``int(x)`` and their like among them: every one of them
   waits for the device.

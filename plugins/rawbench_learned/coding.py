@@ -31,7 +31,7 @@ from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
 from rawbench_learned.tables import symbol_costs
 from rawbench_learned.weights import Weights
 
-ANALYSIS_TILE = 512
+ANALYSIS_TILE = 1024
 """Side of the encoder's tiles. Fixed: its networks are floating-point, and another side could be another stream."""
 DIGEST_BYTES = 2
 CHUNK = 1 << 14

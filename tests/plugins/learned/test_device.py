@@ -1,4 +1,4 @@
-"""On a GPU nothing may be left behind on the CPU, nothing copied needlessly, and nothing computed in less than float32."""
+"""On a GPU nothing may be left on the CPU, nothing copied needlessly, and nothing computed in less than float32."""
 
 from __future__ import annotations
 
