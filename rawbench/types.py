@@ -28,6 +28,23 @@ class RatePoint:
 
 
 @dataclass(frozen=True)
+class Paper:
+    """Where a method's idea comes from, and what is whose.
+
+    Attributes:
+        citation: authors, title, place and year, or why there are none.
+        published: what the authors say of the method; "" where nothing was published of it.
+        ours: what this implementation decides by itself.
+        licence: of the authors' code, and whether any of it is used.
+    """
+
+    citation: str
+    published: str = ""
+    ours: str = ""
+    licence: str = ""
+
+
+@dataclass(frozen=True)
 class Capabilities:
     """What a method declares about itself; printed by ``rawbench methods show`` and kept with the results.
 

@@ -28,12 +28,12 @@ Examples:
 def compare(a: Path, b: Path, metric: str, pairs: tuple[str, ...], markdown: bool) -> None:
     """Put two runs side by side, paired by image: what is better, worse and missing in B.
 
-    A and B are run folders, or JSON files of committed runs.
+    A and B are run folders, their databases, or JSON files of committed runs or references.
     """
     from rawbench.judge.compare import compare_results, markdown_comment
-    from rawbench.results.measured import read_results
+    from rawbench.results.run import read_run
 
-    comparison = compare_results(read_results(a), read_results(b), metric, dict(_pair(text) for text in pairs))
+    comparison = compare_results(read_run(a), read_run(b), metric, dict(_pair(text) for text in pairs))
     if markdown:
         click.echo(markdown_comment(comparison))
     else:

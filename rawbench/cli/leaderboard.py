@@ -50,15 +50,16 @@ def leaderboard(
 
 def _add(folder: Path, run: Path, name: str | None) -> Path:
     from rawbench.errors import RawbenchError
-    from rawbench.results.measured import read_results, write_results
+    from rawbench.results.committed import write_run
+    from rawbench.results.run import read_run
 
-    results = read_results(run)
+    found = read_run(run)
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RawbenchError(f"cannot write {folder}: {error.strerror}") from None
-    path = folder / f"{name or results.name}.json"
-    write_results(results, path)
+    path = folder / f"{name or found.name}.json"
+    write_run(found, path)
     return path
 
 

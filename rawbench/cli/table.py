@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from rawbench.cli.arguments import split_commas
 from rawbench.errors import UsageError
-from rawbench.results.store import Store
+
+if TYPE_CHECKING:
+    from rawbench.results.run import Run
 
 
 @click.command(
@@ -34,25 +37,28 @@ def table(
 ) -> None:
     """Print a run's rate-distortion table: one row a method and rate point, averaged over images.
 
+    RUN is a run folder, its database, or the JSON of a committed run or reference.
+
     Under the methods stands the ceiling of the images: what the best mapping of the sRGB alone would give. CSV holds
     the methods' rows alone.
     """
+    from rawbench.results.costs import costs_of_points
+    from rawbench.results.run import read_run
     from rawbench.tables import run_table as tables
     from rawbench.tables import text
     from rawbench.tables.published import published_cells, published_file, published_notes
 
     if with_published and form == "csv":
         raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
-    with Store.open(run) as store:
-        chosen = _checked(store, tables.shown_metrics(store, metrics), camera)
-        groups = tables.summarise(store, camera, by_camera)
-        ceilings = tables.summarise_ceilings(store, camera, by_camera)
-        head, body = tables.table_cells(groups, chosen, tables.costs_of_run(store))
-        under, below = tables.ceiling_cells(head, ceilings, chosen), tables.notes(store)
+    found = read_run(run)
+    chosen = tables.shown_metrics(found, metrics)
+    found = _of_camera(found, camera)
+    head, body = tables.table_cells(tables.summarise(found, by_camera), chosen, costs_of_points(found))
     if form == "csv":
         click.echo(text.as_csv(head, body))
         return
-    _print(form, head, body, under, below)
+    under = tables.ceiling_cells(head, tables.summarise_ceilings(found, by_camera), chosen)
+    _print(form, head, body, under, tables.notes(found))
     if with_published:
         click.echo()
         _print(form, *published_cells(), [], published_notes())
@@ -71,14 +77,10 @@ def _print(form: str | None, head: list[str], body: list[list[str]], under: list
         click.echo("\n" + "  \n".join(below))
 
 
-def _checked(store: Store, metrics: tuple[str, ...], camera: str | None) -> tuple[str, ...]:
+def _of_camera(run: Run, camera: str | None) -> Run:
     from rawbench.errors import suggest
 
-    measured = {row["metric"] for row in store.rows()}
-    for name in metrics:
-        if measured and name not in measured:
-            raise UsageError(f"the run has no metric {name!r}{suggest(name, measured)}")
-    cameras = {row["camera"] for row in store.table("images")}
+    cameras = {image.camera for image in run.images.values()}
     if camera is not None and camera not in cameras:
         raise UsageError(f"the run has no camera {camera!r}{suggest(camera, cameras)}")
-    return metrics
+    return run if camera is None else run.of_camera(camera)

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
 from rawbench.judge.gate import Verdict
-
-if TYPE_CHECKING:
-    pass
 
 
 def github_annotations(verdicts: Iterable[Verdict], file: str) -> list[str]:

@@ -7,17 +7,18 @@ it; nothing is interpolated but the BD-rate, which has its guard. Runs on other 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from rawbench.errors import UsageError
 from rawbench.keys import digest_json
-from rawbench.results.costs import cost_text, costs_of, machine_text, timing_notes
+from rawbench.results.costs import cost_text, costs_of, timing_notes
+from rawbench.results.facts import Environment, ImageFacts
 from rawbench.results.means import CEILED, Group, curves
-from rawbench.results.measured import Results, read_results
 from rawbench.results.rd import Point, bd_rate, sort_curve
+from rawbench.results.run import Run, read_run
 
 BUDGETS = (0.01, 0.1, 1.0)
 METRIC = "psnr"
@@ -30,14 +31,18 @@ class Entry:
     """One method of one run on one dataset."""
 
     method: str
-    run: Results
+    run: Run
     groups: tuple[Group, ...]
 
-    @property
+    @cached_property
+    def full(self) -> list[Group]:
+        """The rate points that were measured on every image, without failures."""
+        return [group for group in self.run.full_means if (group.dataset, group.method) == self.place]
+
+    @cached_property
     def curve(self) -> list[Point]:
-        """(bpp, PSNR) of the rate points that were measured on every image, without failures."""
-        full = [group for group in self.run.full_means() if (group.dataset, group.method) == self.place]
-        return next(iter(curves(full, METRIC).values()), [])
+        """(bpp, PSNR) of those."""
+        return next(iter(curves(self.full, METRIC).values()), [])
 
     @property
     def place(self) -> tuple[str, str]:
@@ -46,7 +51,7 @@ class Entry:
     @property
     def partial(self) -> int:
         """Rate points that are on no curve: not measured on every image, or failed on one."""
-        return len(self.groups) - sum((g.dataset, g.method) == self.place for g in self.run.full_means())
+        return len(self.groups) - len(self.full)
 
     @property
     def failed(self) -> int:
@@ -68,13 +73,13 @@ class Board:
     entries: tuple[Entry, ...]
 
     @property
-    def images(self) -> dict:
+    def images(self) -> dict[str, ImageFacts]:
         """The images, from any run: they are the same in all."""
         run = self.entries[0].run
         return {image: facts for (dataset, image), facts in run.images.items() if dataset == self.dataset}
 
 
-def read_runs(folder: Path) -> list[Results]:
+def read_runs(folder: Path) -> list[Run]:
     """The committed runs, by name.
 
     Raises:
@@ -82,23 +87,23 @@ def read_runs(folder: Path) -> list[Results]:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder} with committed runs")
-    return [read_results(path) for path in sorted(folder.glob("*.json"))]
+    return [read_run(path) for path in sorted(folder.glob("*.json"))]
 
 
-def make_boards(runs: Sequence[Results]) -> list[Board]:
+def make_boards(runs: Sequence[Run]) -> list[Board]:
     """Group the methods of all runs by the images that they were measured on."""
     found: dict[tuple[str, str], list[Entry]] = {}
     for run in runs:
         for dataset in run.datasets:
-            groups = [group for group in run.means() if group.dataset == dataset]
+            groups = [group for group in run.means if group.dataset == dataset]
             for method in dict.fromkeys(group.method for group in groups):
                 mine = tuple(group for group in groups if group.method == method)
                 found.setdefault((dataset, _digest(run, dataset)), []).append(Entry(method, run, mine))
     return [Board(dataset, digest, tuple(_ranked(found[dataset, digest]))) for dataset, digest in sorted(found)]
 
 
-def _digest(run: Results, dataset: str) -> str:
-    digests = {image: facts["source_digest"] for (place, image), facts in run.images.items() if place == dataset}
+def _digest(run: Run, dataset: str) -> str:
+    digests = {image: facts.source_digest for (place, image), facts in run.images.items() if place == dataset}
     return digest_json(digests)[:12]
 
 
@@ -185,14 +190,14 @@ def _point_text(point: Point | None, with_rate: bool = False) -> str:
 def board_notes(board: Board) -> list[str]:
     """What must be known of a board: images, protocol, where it was measured, and from which files."""
     images = board.images
-    simulated = sum(bool(facts["simulated"]) for facts in images.values())
+    simulated = sum(facts.simulated for facts in images.values())
     runs = {entry.run.name: entry.run for entry in board.entries}
     seen = f"mean over {len(images)} images, {simulated} of a simulated camera"
     lines = [
         f"PSNR in dB of linear raw; {seen}; images {board.digest}",
         "PSNR up to a budget: the best measured rate point whose mean bpp is within it",
         *_ceiling_lines(board),
-        *sorted({run.meta["protocol"] for run in runs.values()}),
+        *sorted({run.meta.protocol for run in runs.values()}),
     ]
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
@@ -203,16 +208,15 @@ def board_notes(board: Board) -> list[str]:
 def _ceiling_lines(board: Board) -> list[str]:
     """The images' mean ceiling, where any run has it for every image."""
     for run in {entry.run.name: entry.run for entry in board.entries}.values():
-        for group in run.ceilings():
+        for group in run.ceilings:
             if group.dataset == board.dataset and group.images == len(board.images):
                 found = _point_text(Point(math.nan, group.means[METRIC].value))
                 return [f"{CEILED}, the best that a mapping of the sRGB alone can give: {found} dB"]
     return []
 
 
-def _environment_text(environment: Mapping[str, Any]) -> str:
-    machine = machine_text(environment)
-    return f"rawbench {environment['rawbench']}, {machine}, torch {environment['libraries']['torch']}"
+def _environment_text(environment: Environment) -> str:
+    return f"rawbench {environment.rawbench}, {environment.machine}, torch {environment.libraries.get('torch', '?')}"
 
 
 def markdown_boards(boards: Sequence[Board], picture: str | None = None) -> str:

@@ -15,10 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 from rawbench.errors import RawbenchError, UsageError
 from rawbench.files import write_atomically
-from rawbench.results.costs import FASTEST, megapixels
+from rawbench.results.costs import FASTEST
 from rawbench.results.means import Group
-from rawbench.results.measured import Results
-from rawbench.results.schema import CEILING
+from rawbench.results.run import Run
 
 if TYPE_CHECKING:
     import altair as alt
@@ -58,24 +57,24 @@ class Chart:
     group: str
 
 
-def chart_data(results: Results, metrics: Sequence[str], typical: Mapping[tuple[str, str], str]) -> dict[str, list]:
+def chart_data(run: Run, metrics: Sequence[str], typical: Mapping[tuple[str, str], str]) -> dict[str, list]:
     """The data sets that the charts draw, as lists of plain records.
 
     Args:
-        results: the run.
+        run: the run.
         metrics: qualities to draw.
         typical: rate point by (dataset, method) that stands for the method where only one can be shown.
     """
     return {
-        "cells": [_cell(row, metrics) for row in results.rows if row.status == "ok"],
-        "means": [_mean(group, metrics) for group in results.full_means()],
-        "cameras": [_mean(group, metrics) for group in results.by_camera() if not group.failed],
-        "times": list(_times(results)),
-        "stages": list(_stages(results, typical)),
-        "renditions": list(_renditions(results, metrics[0], typical)),
-        "images": [_cell(row, metrics) for row in results.rows
+        "cells": [_cell(row, metrics) for row in run.rows if row.status == "ok"],
+        "means": [_mean(group, metrics) for group in run.full_means],
+        "cameras": [_mean(group, metrics) for group in run.by_camera if not group.failed],
+        "times": list(_times(run)),
+        "stages": list(_stages(run, typical)),
+        "renditions": list(_renditions(run, metrics[0], typical)),
+        "images": [_cell(row, metrics) for row in run.rows
                    if row.status == "ok" and typical.get((row.dataset, row.method)) == row.rate_point],
-        "ceilings": list(_ceilings(results)),
+        "ceilings": list(_ceilings(run)),
     }  # fmt: skip
 
 
@@ -103,18 +102,18 @@ def drawn(metric: str) -> str:
     return f"{metric}_lacking" if metric in SIMILARITIES else metric
 
 
-def _ceilings(results: Results) -> Iterable[dict[str, Any]]:
+def _ceilings(run: Run) -> Iterable[dict[str, Any]]:
     """The mean over all images of a dataset, over those of a camera, and each image's own; finite ones."""
-    groups = [(group, "all", "") for group in results.ceilings()]
-    groups += [(group, "camera", group.camera) for group in results.ceilings(by_camera=True)]
+    groups = [(group, "all", "") for group in run.ceilings]
+    groups += [(group, "camera", group.camera) for group in run.camera_ceilings]
     for group, level, camera in groups:
         for metric, mean in group.means.items():
             if math.isfinite(mean.value):
                 yield {"level": level, "dataset": group.dataset, "camera": camera, "images": group.images,
                        "metric": metric, "value": _round(mean.value)}  # fmt: skip
-    for (dataset, image), facts in results.images.items():
-        if (value := _round(facts.get(CEILING))) is not None:
-            yield {"level": "image", "dataset": dataset, "camera": facts["camera"], "image": image,
+    for (dataset, image), facts in run.images.items():
+        if (value := _round(facts.ceiling_psnr)) is not None:
+            yield {"level": "image", "dataset": dataset, "camera": facts.camera, "image": image,
                    "metric": "psnr", "value": value}  # fmt: skip
 
 
@@ -125,30 +124,30 @@ def _round(value: float | None) -> float | None:
     return float(f"{value:.6g}")
 
 
-def _times(results: Results) -> Iterable[dict[str, Any]]:
-    bpp = {(g.dataset, g.method, g.rate_point): g.means["bpp"].value for g in results.means() if "bpp" in g.means}
-    for timing in results.timings:
+def _times(run: Run) -> Iterable[dict[str, Any]]:
+    bpp = {(g.dataset, g.method, g.rate_point): g.means["bpp"].value for g in run.means if "bpp" in g.means}
+    for timing in run.timings:
         rate = bpp.get((timing.dataset, timing.method, timing.rate_point))
         if timing.what not in ("encode", "decode") or rate is None:
             continue
-        if megapixels(results, timing) / timing.median <= FASTEST:  # else it did nothing
+        if run.images[timing.dataset, timing.image].megapixels / timing.median <= FASTEST:  # else it did nothing
             yield {
                 "method": timing.method,
                 "rate_point": timing.rate_point,
                 "what": timing.what,
                 "image": timing.image,
                 "bpp": _round(rate),
-                "per_megapixel": _round(timing.median / megapixels(results, timing)),
+                "per_megapixel": _round(timing.median / run.images[timing.dataset, timing.image].megapixels),
                 "seconds": _round(timing.median),
                 "quartiles": f"{timing.lower:.3g} to {timing.upper:.3g} s",
                 "repeats": timing.repeats,
             }
 
 
-def _stages(results: Results, typical: Mapping[tuple[str, str], str]) -> Iterable[dict[str, Any]]:
+def _stages(run: Run, typical: Mapping[tuple[str, str], str]) -> Iterable[dict[str, Any]]:
     """Seconds of each stage on the first timed image; what no stage covers is ``other``."""
     done = set()
-    for whole in results.timings:
+    for whole in run.timings:
         key = whole.method, whole.what
         wanted = typical.get((whole.dataset, whole.method)) == whole.rate_point
         if whole.what not in ("encode", "decode") or key in done or not wanted:
@@ -157,20 +156,20 @@ def _stages(results: Results, typical: Mapping[tuple[str, str], str]) -> Iterabl
         place = (whole.method, whole.rate_point, whole.dataset, whole.image)
         parts = {
             t.what.partition("/")[2]: t.median
-            for t in results.timings
+            for t in run.timings
             if (t.method, t.rate_point, t.dataset, t.image) == place and t.what.startswith(f"{whole.what}/")
             and t.unit == "s"
         }  # fmt: skip
         parts["other"] = max(0.0, whole.median - sum(parts.values()))
-        size = megapixels(results, whole)
+        size = run.images[whole.dataset, whole.image].megapixels
         for stage, seconds in parts.items():
             order = STAGES.index(stage) if stage in STAGES else len(STAGES)
             yield {"method": whole.method, "rate_point": whole.rate_point, "what": whole.what, "stage": stage,
                    "place": order, "per_megapixel": _round(seconds / size), "seconds": _round(seconds)}  # fmt: skip
 
 
-def _renditions(results: Results, metric: str, typical: Mapping[tuple[str, str], str]) -> Iterable[dict[str, Any]]:
-    groups = results.full_means()
+def _renditions(run: Run, metric: str, typical: Mapping[tuple[str, str], str]) -> Iterable[dict[str, Any]]:
+    groups = run.full_means
     renditions = {group.rendition for group in groups}
     if len(renditions) < 2:
         return
@@ -192,9 +191,9 @@ def _rendition_order(name: str) -> tuple[float, str]:
     return (-float(found[1]), found[2]) if found else (-math.inf, name)
 
 
-def make_charts(results: Results, data: Mapping[str, list], metrics: Sequence[str]) -> list[Chart]:
+def make_charts(run: Run, data: Mapping[str, list], metrics: Sequence[str]) -> list[Chart]:
     """Every chart that this run has data for."""
-    scales = _scales(list(results.methods))
+    scales = _scales(list(run.methods))
     datasets = _names(data["means"], "dataset")
     charts = [rd_chart(metric, scales, data, dataset) for dataset in datasets for metric in metrics]
     panels = [camera_chart(place, metrics[0], scales, data) for place in _cameras(data)]
@@ -501,10 +500,10 @@ def _slug(text: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")
 
 
-def typical_points(results: Results, bpp: float) -> dict[tuple[str, str], str]:
+def typical_points(run: Run, bpp: float) -> dict[tuple[str, str], str]:
     """The rate point of each (dataset, method) whose mean rate is nearest to ``bpp``, by its logarithm."""
     best: dict[tuple[str, str], tuple[float, str]] = {}
-    for group in results.full_means():
+    for group in run.full_means:
         if "bpp" in group.means:
             distance = abs(math.log(group.means["bpp"].value / bpp))
             key = group.dataset, group.method

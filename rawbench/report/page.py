@@ -19,8 +19,8 @@ from rawbench.report.charts import (
     typical_points,
     write_charts,
 )
-from rawbench.results.costs import costs_of, machine_text
-from rawbench.results.measured import Results, read_results
+from rawbench.results.costs import costs_of_points
+from rawbench.results.run import Run, read_run
 from rawbench.tables.run_table import STANDARD, ceiling_cells, table_cells
 from rawbench.tables.terminal import Part, sections
 
@@ -70,7 +70,7 @@ def write_report(
 
     for module in ("altair", "jinja2", "vl_convert"):
         require(module)
-    results = read_results(run)
+    results = read_run(run)
     shown = _metrics(results, metrics)
     typical = typical_points(results, bpp)
     data = chart_data(results, shown, typical)
@@ -90,7 +90,7 @@ def write_report(
     return [*problems, *missing]
 
 
-def _metrics(results: Results, wanted: Sequence[str]) -> list[str]:
+def _metrics(results: Run, wanted: Sequence[str]) -> list[str]:
     from rawbench.errors import NotComparable, UsageError, suggest
 
     if not any(row.status == "ok" for row in results.rows):
@@ -101,7 +101,7 @@ def _metrics(results: Results, wanted: Sequence[str]) -> list[str]:
     return list(wanted) or [name for name in STANDARD if name in results.metrics] or list(results.metrics)[:1]
 
 
-def _images(results: Results, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
+def _images(results: Run, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
     from rawbench.errors import UsageError, suggest
     from rawbench.report.pictures import choose_images
 
@@ -115,7 +115,7 @@ def _images(results: Results, wanted: Sequence[str], metric: str) -> list[tuple[
 
 def _decoded(
     run: Path,
-    results: Results,
+    results: Run,
     catalogue: Catalogue,
     images: Sequence[tuple[str, str]],
     typical: Mapping[tuple[str, str], str],
@@ -131,12 +131,12 @@ def _decoded(
         return [], [str(error)]
 
 
-def plugin_sections(results: Results, catalogue: Catalogue) -> tuple[list[tuple[str, str]], list[str]]:
+def plugin_sections(results: Run, catalogue: Catalogue) -> tuple[list[tuple[str, str]], list[str]]:
     """(title, HTML) of the plugins' sections, and a line for each that failed."""
     sections, problems = [], []
     for entry in catalogue.report_sections:
         try:
-            section: Callable[[Results], str] = entry.load("report section", None)
+            section: Callable[[Run], str] = entry.load("report section", None)
             sections.append((entry.summary or entry.name, str(section(results))))
         except Exception as error:
             problems.append(f"section {entry.name!r} of plugin {entry.plugin!r}: {type(error).__name__}: {error}")
@@ -144,7 +144,7 @@ def plugin_sections(results: Results, catalogue: Catalogue) -> tuple[list[tuple[
 
 
 def render_page(
-    results: Results,
+    results: Run,
     charts: Sequence[Chart],
     data: Mapping[str, list],
     metrics: Sequence[str],
@@ -170,15 +170,14 @@ def render_page(
         groups=[(key, title, [c for c in charts if c.group == key]) for key, title in GROUPS.items()],
         boards=[(board.dataset, *board_table(board), board_notes(board)) for board in boards],
         full=full_tables(results, metrics),
-        machine_text=machine_text,
         pictures=pictures,
         gradient=error_gradient(),
         sections=added,
         problems=problems,
-        failures=[(" ".join(place[:2]) + f" on {place[2]}/{place[3]}", message)
+        failures=[(str(place), message)
                   for place, message in results.messages.items()],
         bpp=bpp,
-        simulated=sum(bool(image["simulated"]) for image in results.images.values()),
+        simulated=sum(image.simulated for image in results.images.values()),
         by_name=json.dumps,
     )  # fmt: skip
 
@@ -196,14 +195,12 @@ def script_json(value: Any) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False).replace("<", "\\u003c")
 
 
-def full_tables(results: Results, metrics: Sequence[str]) -> list[tuple[str, Sequence[str], list[Sequence[str]]]]:
+def full_tables(results: Run, metrics: Sequence[str]) -> list[tuple[str, Sequence[str], list[Sequence[str]]]]:
     """Every rate point, with what it costs where the run was timed; under them the ceiling.
 
     Returns:
         Title, headings and rows for each dataset; no title where there is one.
     """
-    groups = results.means()
-    costs = {(g.method, g.rate_point): costs_of(results, g.method, g.rate_point) for g in groups}
-    head, body = table_cells(groups, list(metrics), costs)
-    parts = sections(Part(head, body, ceiling_cells(head, results.ceilings(), metrics)))
+    head, body = table_cells(results.means, list(metrics), costs_of_points(results))
+    parts = sections(Part(head, body, ceiling_cells(head, results.ceilings, metrics)))
     return [(title, part.head, [*part.body, *part.under]) for title, part in parts]

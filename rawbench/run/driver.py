@@ -97,6 +97,7 @@ def run_plan(
         except OSError as error:
             raise RawbenchError(f"cannot write {streams}: {error.strerror}") from None
         environment = _describe(store, plan, catalogue, device, command)
+        store.adopt(cell.key for cell in plan.cells)
         known = store.finished()
         lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
         jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)

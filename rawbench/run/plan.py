@@ -4,9 +4,9 @@ A key is the SHA-256 of canonical JSON over what determines a result, and nothin
 jobs, executor and output folder are not in it. There are three stages, so that a new metric needs no new encode, and
 a new decode device no new stream::
 
-    stream key   codec, format version, code digest, options after defaults, identity (weights), rate point,
-                 image digest, seed, device kind
-    decode key   stream digest, codec, decode device
+    stream key   codec, format version, code digest, libraries, options after defaults, identity (weights, and files
+                 that options name), rate point, image digest, seed, device kind
+    decode key   stream digest, codec, its code, libraries and identity, decode device
     metric key   decode key, metric name and version
 """
 
@@ -16,18 +16,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rawbench.codec import Codec
 from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
 from rawbench.options import Options, build_options, parse_spec
 from rawbench.plugins import Catalogue
-from rawbench.run.code import code_digest
+from rawbench.run.code import code_of, content_of_options
 from rawbench.run.config import RunConfig
 from rawbench.types import Place, RatePoint, SampleInfo
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method with its options, after defaults, as plain JSON values."""
+    """A method with its options, after defaults, as plain JSON values.
+
+    Attributes:
+        label: the shortest form of name and options.
+        name: of the method.
+        options: all of them.
+        resources: those that the decoder gets too.
+        format_version: of its payloads.
+        code_digest: of the code and data that it is made of (``run.code``).
+        identity: what else decides a stream: what the method says of its weights, and the digests of files that
+            options name.
+        libraries: other people's, with their versions.
+    """
 
     label: str
     name: str
@@ -36,6 +49,18 @@ class MethodSpec:
     format_version: int
     code_digest: str
     identity: Mapping[str, Any]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """All that the method is, besides its options: part of every key."""
+        return {
+            "codec": self.name,
+            "format_version": self.format_version,
+            "code": self.code_digest,
+            "libraries": dict(self.libraries),
+            "identity": dict(self.identity),
+        }
 
 
 @dataclass(frozen=True)
@@ -88,7 +113,7 @@ PROTOCOL = "rawbench-1: linear raw, peak 1, clipped, mean of per-image values; b
 
 def decode_key(stream_digest: str, method: MethodSpec, device: str) -> str:
     """The key of a decoded raw."""
-    return digest_json(["decode", stream_digest, method.name, method.code_digest, device])
+    return digest_json(["decode", stream_digest, method.source, device])
 
 
 def metric_key(cell: str, decode: str, name: str, version: int) -> str:
@@ -135,14 +160,17 @@ def method_spec(text: str, catalogue: Catalogue) -> MethodSpec:
     options = build_options(codec.Options, given, f"method {name}")
     values = options.model_dump(mode="json")
     resources = {key: values[key] for key in codec.resource_options}
+    code = code_of(codec, catalogue.manager.get_plugin(catalogue.methods.entry(name).plugin))
+    files = content_of_options({key: getattr(options, key) for key in values})
     return MethodSpec(
         label=_label(name, values, codec.Options),
         name=name,
         options=values,
         resources=resources,
         format_version=codec.format_version,
-        code_digest=code_digest(codec.__module__),
-        identity=dict(codec.identity(options)),
+        code_digest=code.digest,
+        identity={**codec.identity(options), **{f"option {place}": digest for place, digest in files.items()}},
+        libraries=code.libraries,
     )
 
 
@@ -175,7 +203,20 @@ def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]
 def _expand(methods: Sequence[str], catalogue: Catalogue) -> list[str]:
     if not methods:
         raise UsageError(f"no methods named (known: {', '.join(catalogue.methods.names())})")
-    return [name for method in methods for name in (catalogue.methods.names() if method == "all" else [method])]
+    return [name for method in methods for name in (_all(catalogue) if method == "all" else [method])]
+
+
+def _all(catalogue: Catalogue) -> list[str]:
+    """Every method that works as it is; ``external`` does nothing until a file is named."""
+    return [name for name in catalogue.methods.names() if works_as_it_is(catalogue.methods.load(name))]
+
+
+def works_as_it_is(codec: type[Codec]) -> bool:
+    """Whether a method has rate points by default."""
+    try:
+        return bool(codec.rate_points(codec.Options()))
+    except (UsageError, ValueError):
+        return False
 
 
 def _refuse_twice(labels: Sequence[str], kind: str) -> None:
@@ -232,11 +273,8 @@ def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tup
 def _cell(method: MethodSpec, point: RatePoint, dataset: DatasetSpec, info: SampleInfo, device: str, seed: int) -> Cell:
     key = digest_json(
         {
-            "codec": method.name,
-            "format_version": method.format_version,
-            "code": method.code_digest,
+            **method.source,
             "options": dict(method.options),
-            "identity": dict(method.identity),
             "rate_point": point.index,
             "image": info.source_digest,
             "seed": seed,

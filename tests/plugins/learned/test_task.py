@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 import torch
-from rawbench_learned.codec import LearnedAutoregressive
-from rawbench_learned.networks import Architecture
+from rawbench_learned.architecture import Architecture
+from rawbench_learned.codec import LearnedSerial
 from rawbench_learned.serial_task import SerialTask
 from rawbench_learned.task import VALIDATION_QUALITIES, LearnedTask
 from rawbench_learned.weights import read_weights
@@ -19,7 +19,7 @@ from rawbench.errors import UsageError
 from .conftest import scene
 from .test_codec import made
 
-SMALL = Architecture(width=8, means=3, exact_width=16, phi=8, context=8, embedding=4)
+SMALL = Architecture(width=8, base=3, exact_width=16, phi=8, context=8, embedding=4)
 
 
 @dataclass
@@ -116,7 +116,7 @@ def test_export_makes_weights_and_the_serial_task_goes_on_from_them(task, tmp_pa
     serial.export(out, {})
     assert read_weights(out).provenance["transforms"] == weights.digest
     # The estimate is of a gain and means from every third pixel, which on few pixels are not the coder's.
-    codec = made(LearnedAutoregressive, RatePoint(255, "q=1"), weights=out)
+    codec = made(LearnedSerial, RatePoint(255, "q=1"), weights=out)
     payload = codec.encode(raw, srgb)
     assert torch.isfinite(codec.decode(payload, srgb)).all()
     assert 0.5 < 8 * len(payload) / raw[0].numel() / float(figures["bpp_255"]) < 2
