@@ -6,6 +6,7 @@ two that claim one name are an error.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import importlib.util
 import os
@@ -119,7 +120,10 @@ def _import_named(name: str) -> Any:
     path = Path(name)
     if not path.is_file():
         raise FileNotFoundError(f"no such file: {name}")
-    module_name = f"rawbench_plugin_{path.stem}"
+    # Files of one base name are modules of their own, or the second would be taken for the first.
+    place = hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:8]
+    # A dot would make it a part of a package that is not there.
+    module_name = f"rawbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

@@ -22,6 +22,12 @@ class Called:
     err: str
 
 
+@pytest.fixture(autouse=True)
+def own_outcomes(monkeypatch, tmp_path_factory) -> None:
+    """Outcomes of checks are kept in a place of the tests' own, and nobody else's are read."""
+    monkeypatch.setenv("RAWBENCH_CHECKED", str(tmp_path_factory.getbasetemp() / "checked.json"))
+
+
 @pytest.fixture
 def tiny_plugin() -> str:
     return TINY_PLUGIN

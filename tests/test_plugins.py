@@ -142,7 +142,7 @@ def test_a_file_that_fails_is_not_taken_for_loaded(tmp_path: Path) -> None:
     path = tmp_path / "second_try.py"
     write(path, "raise RuntimeError('not yet')")
     assert load_plugins([str(path)]).warnings
-    assert "rawbench_plugin_second_try" not in sys.modules
+    assert not [name for name in sys.modules if name.startswith("rawbench_plugin_second_try")]
     write(path, METHOD.format(kind="Now", name="now"))
     assert "now" in load_plugins([str(path)]).methods.names()
 

@@ -26,24 +26,28 @@ COMMANDS = {
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",
-    "datasets": "List, show, simulate, prepare and verify datasets.",
-    "metrics": "List and show metrics.",
+    "datasets": "List, show, check, simulate, prepare and verify datasets.",
+    "metrics": "List, show and check metrics.",
     "executors": "List and show executors.",
     "plugins": "Show what is plugged in.",
     "env": "Show versions and hardware.",
     "encode": "Write the metadata of a photograph.",
     "decode": "Rebuild a raw image from metadata and sRGB.",
-    "pack": "Put the metadata of a photograph into its JPEG.",
+    "pack": "Put the metadata of photographs into their JPEGs.",
     "unpack": "Rebuild a DNG from a packed JPEG.",
     "inspect": "Show what a stream or a packed JPEG says of itself.",
     "check": "Hold a method to the contract.",
     "train": "Train a learned method.",
+    "new": "Start a plugin: a project for a method, dataset or metric.",
 }
 INTERRUPTED = 130
 
 
 class LazyGroup(click.Group):
     """Knows its commands by name and imports the one that is called; plugins' commands come after."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        return super().parse_args(context, plugins_first(args))
 
     def list_commands(self, context: click.Context) -> list[str]:
         return [*COMMANDS, *self._plugin_commands(context).names()]
@@ -74,6 +78,25 @@ class LazyGroup(click.Group):
         return catalogue_of(context).commands
 
 
+def plugins_first(args: list[str]) -> list[str]:
+    """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it."""
+    first: list[str] = []
+    rest: list[str] = []
+    given = iter(args)
+    for arg in given:
+        if arg == "--":
+            rest += [arg, *given]
+        elif arg == "--plugin":
+            value = next(given, None)
+            if value is None:
+                rest.append(arg)  # and the command says what is wrong
+            else:
+                first += [arg, value]
+        else:
+            (first if arg.startswith("--plugin=") else rest).append(arg)
+    return [*first, *rest]
+
+
 @click.group(
     cls=LazyGroup,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
@@ -87,7 +110,8 @@ class LazyGroup(click.Group):
     expose_value=False,
     callback=lambda context, _, plugins: context.ensure_object(dict).update(plugins=plugins),
     metavar="FILE.py|MODULE",
-    help="Load a plugin that is not installed; RAWBENCH_PLUGINS does the same. Repeatable.",
+    help="Load a plugin that is not installed, for any command, before or after its name; RAWBENCH_PLUGINS does "
+    "the same. Repeatable.",
 )
 @click.version_option(__version__, prog_name="rawbench")
 def group() -> None:

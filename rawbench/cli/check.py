@@ -28,8 +28,6 @@ Examples:
 """
 )
 @click.argument("method", metavar="METHOD[:OPTION=VALUE]...")
-@click.option("--plugin", "plugins", multiple=True, metavar="FILE.py|MODULE",
-              help="Where the method is, if it is not installed.")  # fmt: skip
 @click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
               help="Where to compute.")  # fmt: skip
 @click.option("--only", multiple=True, callback=split_commas, metavar="CHECK,...", help="Only these checks.")
@@ -42,7 +40,6 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def check(
     method: str,
-    plugins: tuple[str, ...],
     device: str,
     only: tuple[str, ...],
     golden: Path | None,
@@ -59,33 +56,14 @@ def check(
     from rawbench.testing.golden import write_golden as write
     from rawbench.testing.golden_files import golden_folder
 
-    catalogue = _catalogue(plugins)
+    catalogue = catalogue_of()
     if write_golden:
         for path in write(method, golden or Path("results/golden"), catalogue, device, replace):
             click.echo(path)
         return
     golden = golden or golden_folder(method, Path())
     results = run_checks(method, catalogue, device, only=only, golden=golden, progress=None if as_json else _tell)
-    if as_json:
-        click.echo(json.dumps([asdict(result) for result in results], indent=2))
-    else:
-        _print(method, results)
-    if any(result.status == "fail" for result in results):
-        raise click.exceptions.Exit(CHECK_FAILED)
-
-
-def _catalogue(plugins: tuple[str, ...]) -> Any:
-    catalogue = catalogue_of()
-    if not plugins:
-        return catalogue
-    from rawbench.plugins import load_plugins
-
-    told = set(catalogue.warnings)
-    catalogue = load_plugins((*catalogue.extra, *plugins))
-    for warning in catalogue.warnings:
-        if warning not in told:
-            click.echo(f"rawbench: warning: {warning}", err=True)
-    return catalogue
+    tell_results(method, results, as_json)
 
 
 def _tell(what: str) -> None:
@@ -93,10 +71,21 @@ def _tell(what: str) -> None:
         click.echo(f"... {what}", err=True)
 
 
-def _print(method: str, results: list[Any]) -> None:
+def tell_results(title: str, results: list[Any], as_json: bool) -> None:
+    """Print what came of the checks, and end with the exit code for one that failed."""
+    if as_json:
+        click.echo(json.dumps([asdict(result) for result in results], indent=2))
+    else:
+        _print(title, results)
+    if any(result.status == "fail" for result in results):
+        raise click.exceptions.Exit(CHECK_FAILED)
+
+
+def _print(title: str, results: list[Any]) -> None:
+    """A line for each check, and a line that counts them."""
     width = max(len(result.name) for result in results)
     for result in results:
         mark = click.style(f"{MARKS[result.status]:<10}", fg=COLOURS[result.status])
         click.echo(f"{mark}  {result.name:<{width}}  {result.sentence}")
     counts = {status: sum(result.status == status for result in results) for status in MARKS}
-    click.echo(f"{method}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))
+    click.echo(f"{title}: " + ", ".join(f"{count} {status}" for status, count in counts.items() if count))

@@ -21,7 +21,7 @@ def _describe(dataset: Any) -> dict[str, Any]:
 
 
 datasets = listing_group("datasets", _describe, "sample")
-datasets.help = "List, show, prepare and verify datasets, and make simulated ones."
+datasets.help = "List, show, check, prepare and verify datasets, and make simulated ones."
 
 
 @datasets.command(
@@ -149,6 +149,29 @@ def verify(context: click.Context, name: str, root: Path | None) -> None:
     if problems:
         context.exit(4)
     click.echo(f"dataset {dataset.name}: all is well")
+
+
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets check sample
+  rawbench datasets check mine:root=DIR --plugin my_dataset.py --limit 10
+"""
+)
+@click.argument("name", metavar="NAME[:OPTION=VALUE]...")
+@click.option("--split", default="test", show_default=True)
+@click.option("--limit", type=click.IntRange(min=1), default=3, show_default=True, help="Images to decode.")
+@click.option("--all", "every", is_flag=True, help="Decode every image of the split.")
+@click.option("--root", type=click.Path(path_type=Path), metavar="DIR", help="Where the manifest is, as for prepare.")
+@click.option("--json", "as_json", is_flag=True, help="As JSON.")
+def check(name: str, split: str, limit: int, every: bool, root: Path | None, as_json: bool) -> None:
+    """Hold a dataset to the contract: a line for each check, and exit code 4 when one fails."""
+    from rawbench.cli.catalogue import catalogue_of
+    from rawbench.cli.check import tell_results
+    from rawbench.testing.dataset_contract import check_dataset
+
+    found = check_dataset(name, catalogue_of(), split, None if every else limit, root)
+    tell_results(name, found, as_json)
 
 
 def _manifest_root(dataset: Any, root: Path | None) -> Path:

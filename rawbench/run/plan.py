@@ -4,9 +4,9 @@ A key is the SHA-256 of canonical JSON over what determines a result, and nothin
 jobs, executor and output folder are not in it. There are three stages, so that a new metric needs no new encode, and
 a new decode device no new stream::
 
-    stream key   codec, format version, code digest, options after defaults, identity (weights), rate point,
-                 image digest, seed, device kind
-    decode key   stream digest, codec, decode device
+    stream key   codec, format version, code digest, libraries, options after defaults, identity (weights, and files
+                 that options name), rate point, image digest, seed, device kind
+    decode key   stream digest, codec, its code, libraries and identity, decode device
     metric key   decode key, metric name and version
 """
 
@@ -16,18 +16,31 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rawbench.codec import Codec
 from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
 from rawbench.options import Options, build_options, parse_spec
 from rawbench.plugins import Catalogue
-from rawbench.run.code import code_digest
+from rawbench.run.code import code_of, content_of_options
 from rawbench.run.config import RunConfig
-from rawbench.types import RatePoint, SampleInfo
+from rawbench.types import Place, RatePoint, SampleInfo
 
 
 @dataclass(frozen=True)
 class MethodSpec:
-    """A method with its options, after defaults, as plain JSON values."""
+    """A method with its options, after defaults, as plain JSON values.
+
+    Attributes:
+        label: the shortest form of name and options.
+        name: of the method.
+        options: all of them.
+        resources: those that the decoder gets too.
+        format_version: of its payloads.
+        code_digest: of the code and data that it is made of (``run.code``).
+        identity: what else decides a stream: what the method says of its weights, and the digests of files that
+            options name.
+        libraries: other people's, with their versions.
+    """
 
     label: str
     name: str
@@ -36,6 +49,18 @@ class MethodSpec:
     format_version: int
     code_digest: str
     identity: Mapping[str, Any]
+    libraries: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def source(self) -> dict[str, Any]:
+        """All that the method is, besides its options: part of every key."""
+        return {
+            "codec": self.name,
+            "format_version": self.format_version,
+            "code": self.code_digest,
+            "libraries": dict(self.libraries),
+            "identity": dict(self.identity),
+        }
 
 
 @dataclass(frozen=True)
@@ -61,9 +86,14 @@ class Cell:
     seed: int
 
     @property
+    def place(self) -> Place:
+        """Where its result belongs."""
+        return Place(self.method.label, self.rate_point.name, self.dataset.label, self.image.id)
+
+    @property
     def title(self) -> str:
         """How messages name the cell."""
-        return f"{self.method.label} {self.rate_point.name} on {self.dataset.label}/{self.image.id}"
+        return str(self.place)
 
 
 @dataclass(frozen=True)
@@ -83,7 +113,7 @@ PROTOCOL = "rawbench-1: linear raw, peak 1, clipped, mean of per-image values; b
 
 def decode_key(stream_digest: str, method: MethodSpec, device: str) -> str:
     """The key of a decoded raw."""
-    return digest_json(["decode", stream_digest, method.name, method.code_digest, device])
+    return digest_json(["decode", stream_digest, method.source, device])
 
 
 def metric_key(cell: str, decode: str, name: str, version: int) -> str:
@@ -106,8 +136,7 @@ def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     datasets = [dataset_spec(text, catalogue) for text in config.dataset]
     metrics = metric_names(config.metrics, catalogue)
     _refuse_twice([m.label for m in methods], "method")
-    points = {m.label: _rate_points(m, config.rate_points, catalogue) for m in methods}
-    _check_rate_point_names(config.rate_points, points)
+    points = _rate_points(methods, config.rate_points, catalogue)
     cells, problems = [], []
     for dataset in datasets:
         infos, found = _infos(dataset, config, catalogue)
@@ -130,14 +159,17 @@ def method_spec(text: str, catalogue: Catalogue) -> MethodSpec:
     options = build_options(codec.Options, given, f"method {name}")
     values = options.model_dump(mode="json")
     resources = {key: values[key] for key in codec.resource_options}
+    code = code_of(codec, catalogue.manager.get_plugin(catalogue.methods.entry(name).plugin))
+    files = content_of_options({key: getattr(options, key) for key in values})
     return MethodSpec(
         label=_label(name, values, codec.Options),
         name=name,
         options=values,
         resources=resources,
         format_version=codec.format_version,
-        code_digest=code_digest(codec.__module__),
-        identity=dict(codec.identity(options)),
+        code_digest=code.digest,
+        identity={**codec.identity(options), **{f"option {place}": digest for place, digest in files.items()}},
+        libraries=code.libraries,
     )
 
 
@@ -170,7 +202,20 @@ def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]
 def _expand(methods: Sequence[str], catalogue: Catalogue) -> list[str]:
     if not methods:
         raise UsageError(f"no methods named (known: {', '.join(catalogue.methods.names())})")
-    return [name for method in methods for name in (catalogue.methods.names() if method == "all" else [method])]
+    return [name for method in methods for name in (_all(catalogue) if method == "all" else [method])]
+
+
+def _all(catalogue: Catalogue) -> list[str]:
+    """Every method that works as it is; ``external`` does nothing until a file is named."""
+    return [name for name in catalogue.methods.names() if works_as_it_is(catalogue.methods.load(name))]
+
+
+def works_as_it_is(codec: type[Codec]) -> bool:
+    """Whether a method has rate points by default."""
+    try:
+        return bool(codec.rate_points(codec.Options()))
+    except (UsageError, ValueError):
+        return False
 
 
 def _refuse_twice(labels: Sequence[str], kind: str) -> None:
@@ -190,19 +235,27 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rate_points(method: MethodSpec, wanted: Sequence[str], catalogue: Catalogue) -> list[RatePoint]:
-    codec = catalogue.methods.load(method.name)
-    points = codec.rate_points(codec.Options.model_validate(dict(method.options)))
-    if not wanted:
-        return points
-    return [p for i, p in enumerate(points) if p.name in wanted or str(i) in wanted]
+def _rate_points(
+    methods: Sequence[MethodSpec], wanted: Sequence[str], catalogue: Catalogue
+) -> dict[str, list[RatePoint]]:
+    """The rate points of each method by its label: all of them, or those that are named, by name or number.
 
-
-def _check_rate_point_names(wanted: Sequence[str], points: Mapping[str, list[RatePoint]]) -> None:
-    if wanted and not any(points.values()):
-        raise UsageError(
-            f"no method has a rate point {', '.join(wanted)}; give names, or numbers from 0 (fewest bytes)"
-        )
+    Raises:
+        UsageError: a name that no method has, or a method that has none of the names: it would not be measured.
+    """
+    found, known = {}, set()
+    for method in methods:
+        codec = catalogue.methods.load(method.name)
+        points = codec.rate_points(codec.Options.model_validate(dict(method.options)))
+        known |= {name for i, point in enumerate(points) for name in (point.name, str(i))}
+        found[method.label] = [p for i, p in enumerate(points) if not wanted or p.name in wanted or str(i) in wanted]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"no method has a rate point {name}; give names, or numbers from 0 (fewest bytes)")
+    for label, points in found.items():
+        if not points and wanted:
+            raise UsageError(f"{label} has none of the rate points {', '.join(wanted)}")
+    return found
 
 
 def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[list[SampleInfo], list[str]]:
@@ -227,11 +280,8 @@ def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tup
 def _cell(method: MethodSpec, point: RatePoint, dataset: DatasetSpec, info: SampleInfo, device: str, seed: int) -> Cell:
     key = digest_json(
         {
-            "codec": method.name,
-            "format_version": method.format_version,
-            "code": method.code_digest,
+            **method.source,
             "options": dict(method.options),
-            "identity": dict(method.identity),
             "rate_point": point.index,
             "image": info.source_digest,
             "seed": seed,

@@ -81,3 +81,11 @@ def test_a_plugins_own_command(call, tmp_path):
     )
     assert "Say hello." in call("--help", plugin=str(plugin)).out
     assert call("hello", plugin=str(plugin)).out == "hello from a plugin\n"
+
+
+def test_a_plugin_may_be_named_after_the_command(call, tiny_plugin):
+    for arguments in (["methods", "list", "--plugin", tiny_plugin], ["methods", f"--plugin={tiny_plugin}", "list"]):
+        ended = call(*arguments, plugin=None)
+        assert ended.code == 0 and "mean" in ended.out.split(), ended.err
+    ended = call("methods", "list", "--plugin", plugin=None)
+    assert ended.code == 2 and "--plugin" in ended.err

@@ -1,0 +1,1 @@
+"""``rawbench new``: small installable projects to start a plugin from."""
