@@ -22,7 +22,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from rawbench.options import Options
-from rawbench.types import Capabilities, RatePoint
+from rawbench.types import Capabilities, Paper, RatePoint
 
 if TYPE_CHECKING:
     import torch
@@ -100,7 +100,8 @@ class Codec(abc.ABC):
         name: how users call the method.
         format_version: 1..15, of the payload.
         summary: one line for ``rawbench methods list``.
-        paper: where the idea comes from; what is published and what is this implementation's own choice.
+        paper: where the idea comes from; what is published and what is this implementation's own choice
+            (``rawbench.Paper``).
         capabilities: see ``rawbench.types.Capabilities``.
         resource_options: names of options that are passed to the decoding instance too.
     """
@@ -108,7 +109,7 @@ class Codec(abc.ABC):
     name: ClassVar[str]
     format_version: ClassVar[int] = 1
     summary: ClassVar[str] = ""
-    paper: ClassVar[str] = ""
+    paper: ClassVar[Paper | None] = None
     capabilities: ClassVar[Capabilities] = Capabilities()
     resource_options: ClassVar[tuple[str, ...]] = ()
 
@@ -124,6 +125,21 @@ class Codec(abc.ABC):
     @abc.abstractmethod
     def rate_points(cls, options: Any) -> list[RatePoint]:
         """The operating points, from the fewest bytes to the most."""
+
+    @classmethod
+    def between(cls, options: Any, lower: RatePoint, higher: RatePoint, share: float) -> tuple[Any, RatePoint] | None:
+        """A rate between two neighbouring rate points, for who has a budget of bytes; optional.
+
+        Args:
+            options: the method's.
+            lower: a rate point.
+            higher: the one after it.
+            share: in (0, 1), of the way from lower to higher.
+
+        Returns:
+            Options and the rate point that they have; None where the method has nothing in between.
+        """
+        return None
 
     @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:

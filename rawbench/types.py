@@ -17,6 +17,10 @@ class RatePoint:
     Attributes:
         index: 0..255; travels in the file header, so that the decoder knows it.
         name: what tables call it, for example ``step=8``.
+
+    Example:
+        >>> RatePoint(0, "step=8").name
+        'step=8'
     """
 
     index: int
@@ -25,6 +29,23 @@ class RatePoint:
     def __post_init__(self) -> None:
         if not 0 <= self.index <= 255:
             raise ValueError(f"rate point {self.name!r}: index {self.index} is outside 0..255")
+
+
+@dataclass(frozen=True)
+class Paper:
+    """Where a method's idea comes from, and what is whose.
+
+    Attributes:
+        citation: authors, title, place and year, or why there are none.
+        published: what the authors say of the method; "" where nothing was published of it.
+        ours: what this implementation decides by itself.
+        licence: of the authors' code, and whether any of it is used.
+    """
+
+    citation: str
+    published: str = ""
+    ours: str = ""
+    licence: str = ""
 
 
 @dataclass(frozen=True)
@@ -107,6 +128,10 @@ class Place:
         rate_point: the name, unique within the method.
         dataset: the label, formed as a method's is.
         image: the id, unique within the dataset.
+
+    Example:
+        >>> str(Place("poly", "degree=2", "sample", "city_2"))
+        'poly degree=2 on sample/city_2'
     """
 
     method: str

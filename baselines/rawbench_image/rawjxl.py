@@ -29,10 +29,13 @@ class RawJxl(rawbench.Codec):
 
     name = "rawjxl"
     summary = "the raw itself as 16-bit JPEG XL, the sRGB ignored"
-    paper = (
-        "No method of raw reconstruction, but the anchor that one has to beat: what the raw costs without the sRGB. "
-        "JPEG XL: ISO/IEC 18181, by libjxl through imagecodecs. Our specification: three 16-bit channels, effort 7, "
-        "distances 25 to 0.02, and lossless. Licence of libjxl: BSD."
+    paper = rawbench.Paper(
+        citation=(
+            "No method of raw reconstruction, but the anchor that one has to beat: what the raw costs without the "
+            "sRGB. JPEG XL: ISO/IEC 18181, by libjxl through imagecodecs."
+        ),
+        ours="Three 16-bit channels, effort 7, distances 25 to 0.02, and lossless.",
+        licence="Licence of libjxl: BSD.",
     )
     # libjxl's lossy decoder rounds to 16 bits after sums whose order depends on the processor: one step, 1/65535.
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True, decode_tolerance=2e-5)

@@ -42,15 +42,19 @@ class InvISP(rawbench.Codec):
     name: ClassVar[str] = "invisp"
     format_version: ClassVar[int] = 1
     summary: ClassVar[str] = "invertible network between raw and sRGB, no metadata"
-    paper: ClassVar[str] = """
-        Xing et al., Invertible Image Signal Processing, CVPR 2021, arXiv 2103.15061.
-        Published: invertible 1x1 convolutions, affine coupling, dense blocks; raw ** (1 / 2.2); L1 at both ends, JPEG
-        of quality 90 in between; one model a camera, measured on its own rendition (rendition=own, with which the
-        capabilities say renders_its_own_srgb).
-        Our specification: the widths of size=small; one model for all simulated cameras, without conditioning; a start
-        from the identity; use on the dataset's sRGB, which the authors do not support (the default).
-        Licence of the authors' code, which is not used: MIT.
-    """
+    paper: ClassVar[rawbench.Paper] = rawbench.Paper(
+        citation="Xing et al., Invertible Image Signal Processing, CVPR 2021, arXiv 2103.15061.",
+        published=(
+            "Invertible 1x1 convolutions, affine coupling, dense blocks; raw ** (1 / 2.2); L1 at both ends, JPEG of "
+            "quality 90 in between; one model a camera, measured on its own rendition (rendition=own, with which the "
+            "capabilities say renders_its_own_srgb)."
+        ),
+        ours=(
+            "The widths of size=small; one model for all simulated cameras, without conditioning; a start from the "
+            "identity; use on the dataset's sRGB, which the authors do not support (the default)."
+        ),
+        licence="Licence of the authors' code, which is not used: MIT.",
+    )
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True, uses_metadata=False)
     resource_options: ClassVar[tuple[str, ...]] = ("weights", "size", "tile")
 

@@ -47,12 +47,18 @@ class Lut(rawbench.Codec):
 
     name = "lut"
     summary = "smooth 3-D lattice sRGB -> raw for each image"
-    paper = (
-        "Nguyen & Brown, 'Raw Image Reconstruction Using a Self-Contained sRGB-JPEG Image with Only 64 KB "
-        "Overhead', CVPR 2016 (IJCV 2018). Published: a global model of the rendition in the image file itself, 64 "
-        "KB, error within 0.3 %. Our specification: not their parametric tone and gamut model, but a lattice of 3 to "
-        "33 nodes a side on gamma-coded sRGB, trilinear, fitted by least squares with a penalty on second "
-        "differences, on top of a polynomial of degree 1. No code of the authors is public."
+    paper = rawbench.Paper(
+        citation=(
+            "Nguyen & Brown, 'Raw Image Reconstruction Using a Self-Contained sRGB-JPEG Image with Only 64 KB "
+            "Overhead', CVPR 2016 (IJCV 2018)."
+        ),
+        published="A global model of the rendition in the image file itself, 64 KB, error within 0.3 %.",
+        ours=(
+            "Not their parametric tone and gamut model, but a lattice of 3 to 33 nodes a side on gamma-coded sRGB, "
+            "trilinear, fitted by least squares with a penalty on second differences, on top of a polynomial of degree "
+            "1."
+        ),
+        licence="No code of the authors is public.",
     )
 
     @classmethod

@@ -24,14 +24,19 @@ class Poly(rawbench.Codec):
 
     name = "poly"
     summary = "per-image polynomial of the linearised sRGB, 20-400 bytes"
-    paper = (
-        "Idea: polynomial colour mapping in camera characterisation (Hong, Luo & Rhodes, Color Research & "
-        "Application 2001) and raw reconstruction by a global model (Nguyen & Brown, CVPR 2016). No published "
-        "method sends just this. Our specification: linearisation by a fixed table (LibRaw's BT.709 curve or one "
-        "of three others, two bits); products of shifted Legendre polynomials up to a total degree; pixels whose "
-        "sRGB is clipped are left out of the fit and get polynomials of their own, which carry the mapping on "
-        "beyond white along the clipped channels; coefficients rounded by Babai's nearest plane, Rice coded. "
-        "No code of others was used."
+    paper = rawbench.Paper(
+        citation=(
+            "Idea: polynomial colour mapping in camera characterisation (Hong, Luo & Rhodes, Color Research & "
+            "Application 2001) and raw reconstruction by a global model (Nguyen & Brown, CVPR 2016). No published "
+            "method sends just this."
+        ),
+        ours=(
+            "Linearisation by a fixed table (LibRaw's BT.709 curve or one of three others, two bits); products of "
+            "shifted Legendre polynomials up to a total degree; pixels whose sRGB is clipped are left out of the fit "
+            "and get polynomials of their own, which carry the mapping on beyond white along the clipped channels; "
+            "coefficients rounded by Babai's nearest plane, Rice coded."
+        ),
+        licence="No code of others was used.",
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), decode_tolerance=0.0)
 

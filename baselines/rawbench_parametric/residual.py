@@ -60,12 +60,15 @@ class Residual(rawbench.Codec):
     name = "residual"
     format_version = 2
     summary = "poly, then its residual as JPEG 2000, up to lossless"
-    paper = (
-        "No published method: the obvious one that published tables lack. Our specification: poly's polynomial; the "
-        "residual on the 16-bit grid, its colour axes rotated onto their principal axes (three bytes, an "
-        "image-adaptive KLT instead of JPEG 2000's fixed colour transform), by OpenJPEG's irreversible 9/7 transform "
-        "at a target rate; lossless by the reversible 5/3 transform on differences modulo 2**16. The main header of "
-        "the codestream is rebuilt by the decoder, not sent. Licence of OpenJPEG, used through imagecodecs: BSD."
+    paper = rawbench.Paper(
+        citation="No published method: the obvious one that published tables lack.",
+        ours=(
+            "Poly's polynomial; the residual on the 16-bit grid, its colour axes rotated onto their principal axes "
+            "(three bytes, an image-adaptive KLT instead of JPEG 2000's fixed colour transform), by OpenJPEG's "
+            "irreversible 9/7 transform at a target rate; lossless by the reversible 5/3 transform on differences "
+            "modulo 2**16. The main header of the codestream is rebuilt by the decoder, not sent."
+        ),
+        licence="Licence of OpenJPEG, used through imagecodecs: BSD.",
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True)
 

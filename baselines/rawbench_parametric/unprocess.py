@@ -32,13 +32,17 @@ class Unprocess(rawbench.Codec):
 
     name = "unprocess"
     summary = "analytic inverse with stored gains and matrix, 25 bytes"
-    paper = (
-        "Brooks et al., 'Unprocessing Images for Learned Raw Denoising', CVPR 2019. Published: inverse smoothstep "
-        "tone curve, gamma expansion, inverse colour matrix, and inversion of the gains that spares highlights (mask "
-        "with inflection at 0.9, squared); matrix and gains are drawn at random there. Our specification: matrix "
-        "(rows that sum to 1) and gains are fitted to each image's unclipped pixels and sent; the tone curve is "
-        "LibRaw's BT.709 curve, or with tone=smoothstep the published one. The authors' code is under Apache-2.0; none "
-        "of it was used."
+    paper = rawbench.Paper(
+        citation="Brooks et al., 'Unprocessing Images for Learned Raw Denoising', CVPR 2019.",
+        published=(
+            "Inverse smoothstep tone curve, gamma expansion, inverse colour matrix, and inversion of the gains that "
+            "spares highlights (mask with inflection at 0.9, squared); matrix and gains are drawn at random there."
+        ),
+        ours=(
+            "Matrix (rows that sum to 1) and gains are fitted to each image's unclipped pixels and sent; the tone "
+            "curve is LibRaw's BT.709 curve, or with tone=smoothstep the published one."
+        ),
+        licence="The authors' code is under Apache-2.0; none of it was used.",
     )
 
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16))

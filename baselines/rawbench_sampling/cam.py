@@ -50,20 +50,27 @@ class Cam(rawbench.Codec):
 
     name = "cam"
     summary = "raw at pixels that a network chooses, and a U-Net for the others, tuned on them at the decoder"
-    paper = (
-        "Nam, Punnappurath, Brubaker & Brown, 'Learning sRGB-to-Raw-RGB De-rendering with Content-Aware Metadata', "
-        "CVPR 2022, arXiv 2206.01813. Published: a sampler U-Net associates pixels with superpixels of cells of 8 x 8 "
-        "pixels (softmax over 3 x 3 cells), each of which keeps its strongest pixel; a U-Net (32 to 512 features) "
-        "rebuilds raw from sRGB, mask and samples; L1, 1e-4 of a superpixel loss and 0.01 of a loss after inner steps; "
-        "10 Adam iterations at 1e-4 on the samples' L1 at the decoder; one model a camera and density; 54 bits a "
-        "sample, 6 of them for a position that takes more, and 46 to 53 dB so counted on NUS. Our specification: at "
-        "size=small networks at half resolution (8 to 64 and 12 to 96 features), trained for 42 minutes on a part of "
-        "one CPU core; one model for cells of 32, 16, 8 and 4, whose side the sampler is told; the networks see and "
-        "predict what a polynomial of the sRGB, fitted to the samples, leaves of raw; fine-tuning at 1e-3, each step "
-        "on a quarter of the image, half of its samples hidden and judged, and left out where the encoder sees that "
-        "it does harm; positions and samples range coded without loss; stored samples pasted back. size=reference: the "
-        "published widths and fine-tuning on raw itself, without weights. The licence of the authors' code allows no "
-        "commercial use; none of it was used."
+    paper = rawbench.Paper(
+        citation=(
+            "Nam, Punnappurath, Brubaker & Brown, 'Learning sRGB-to-Raw-RGB De-rendering with Content-Aware Metadata', "
+            "CVPR 2022, arXiv 2206.01813."
+        ),
+        published=(
+            "A sampler U-Net associates pixels with superpixels of cells of 8 x 8 pixels (softmax over 3 x 3 cells), "
+            "each of which keeps its strongest pixel; a U-Net (32 to 512 features) rebuilds raw from sRGB, mask and "
+            "samples; L1, 1e-4 of a superpixel loss and 0.01 of a loss after inner steps; 10 Adam iterations at 1e-4 "
+            "on the samples' L1 at the decoder; one model a camera and density; 54 bits a sample, 6 of them for a "
+            "position that takes more, and 46 to 53 dB so counted on NUS."
+        ),
+        ours=(
+            "At size=small networks at half resolution (8 to 64 and 12 to 96 features), trained for 42 minutes on a "
+            "part of one CPU core; one model for cells of 32, 16, 8 and 4, whose side the sampler is told; the "
+            "networks see and predict what a polynomial of the sRGB, fitted to the samples, leaves of raw; fine-tuning "
+            "at 1e-3, each step on a quarter of the image, half of its samples hidden and judged, and left out where "
+            "the encoder sees that it does harm; positions and samples range coded without loss; stored samples pasted "
+            "back. size=reference: the published widths and fine-tuning on raw itself, without weights."
+        ),
+        licence="The licence of the authors' code allows no commercial use; none of it was used.",
     )
     capabilities = rawbench.Capabilities(
         needs_training=True, srgb_bits=(8, 16), decoder_trains=True, decode_tolerance=1e-4

@@ -34,17 +34,22 @@ class Inf(rawbench.Codec):
 
     name = "inf"
     summary = "raw on a grid, and networks of colour and position that the decoder trains on it"
-    paper = (
-        "Li, Qiao, Ye & Yang, 'Metadata-Based RAW Reconstruction via Implicit Neural Functions', CVPR 2023. Published "
-        "(as its code has it): a grid of step 8; 4 x 4 tiles, or more for larger images, each with its own network, "
-        "trained at the decoder on the samples of the tile and its 8 neighbours: a colour and a position branch of "
-        "256, 256 and 128 sines (w0 = 30), then 3 layers of 256; 500 full-batch steps of Adam at 1e-4, halved every "
-        "200; weight decay 1e-4 (colour), 0.1 (position) and 1e-3 (the rest); 16-bit samples. That is size=reference. "
-        "Our specification: size=small, for a CPU, has 24, 24 and 12 sines (w0 = 10), 24 after them, and 120 steps at "
-        "2e-3, halved every 60, on at most 192 samples a tile and step, in turn; skip (on unless skip=false): the "
-        "networks learn what a polynomial of the sRGB, fitted to the samples, leaves of raw; always 4 x 4 tiles, of "
-        "equal size, trained together and in float64; samples range coded without loss and pasted back. The authors' "
-        "code names no licence; none of it was used."
+    paper = rawbench.Paper(
+        citation="Li, Qiao, Ye & Yang, 'Metadata-Based RAW Reconstruction via Implicit Neural Functions', CVPR 2023.",
+        published=(
+            "As its code has it: a grid of step 8; 4 x 4 tiles, or more for larger images, each with its own network, "
+            "trained at the decoder on the samples of the tile and its 8 neighbours: a colour and a position branch of "
+            "256, 256 and 128 sines (w0 = 30), then 3 layers of 256; 500 full-batch steps of Adam at 1e-4, halved "
+            "every 200; weight decay 1e-4 (colour), 0.1 (position) and 1e-3 (the rest); 16-bit samples. That is "
+            "size=reference."
+        ),
+        ours=(
+            "Size=small, for a CPU, has 24, 24 and 12 sines (w0 = 10), 24 after them, and 120 steps at 2e-3, halved "
+            "every 60, on at most 192 samples a tile and step, in turn; skip (on unless skip=false): the networks "
+            "learn what a polynomial of the sRGB, fitted to the samples, leaves of raw; always 4 x 4 tiles, of equal "
+            "size, trained together and in float64; samples range coded without loss and pasted back."
+        ),
+        licence="The authors' code names no licence; none of it was used.",
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), decoder_trains=True, decode_tolerance=1e-5)
     resource_options = ("size",)

@@ -26,14 +26,19 @@ class Sam(rawbench.Codec):
 
     name = "sam"
     summary = "raw on a grid, radial basis functions over colour and position"
-    paper = (
-        "Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021. Published: raw samples "
-        "on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour and position "
-        "(as later papers describe it). Our specification: centred grid; thin-plate kernel and an "
-        "affine part on gamma-coded sRGB in [0, 1] and the position over the longer side, weighted 0.3; a local system "
-        "for each cell of at least 16 x 16 pixels, of the 7 x 7 samples around it and of 32 samples spread over the "
-        "colours of the image; stored samples pasted back; samples range coded without loss. No code of the authors "
-        "is public."
+    paper = rawbench.Paper(
+        citation="Punnappurath & Brown, 'Spatially Aware Metadata for Raw Reconstruction', WACV 2021.",
+        published=(
+            "Raw samples on a uniform grid, 48 bits each, and interpolation by radial basis functions over sRGB colour "
+            "and position (as later papers describe it)."
+        ),
+        ours=(
+            "Centred grid; thin-plate kernel and an affine part on gamma-coded sRGB in [0, 1] and the position over "
+            "the longer side, weighted 0.3; a local system for each cell of at least 16 x 16 pixels, of the 7 x 7 "
+            "samples around it and of 32 samples spread over the colours of the image; stored samples pasted back; "
+            "samples range coded without loss."
+        ),
+        licence="No code of the authors is public.",
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 

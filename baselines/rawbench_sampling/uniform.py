@@ -27,13 +27,18 @@ class Uniform(rawbench.Codec):
 
     name = "uniform"
     summary = "raw on a grid, a polynomial of the sRGB fitted to it, the rest interpolated"
-    paper = (
-        "Idea: uniformly spaced raw samples as metadata (Punnappurath & Brown, 'Spatially Aware Metadata for Raw "
-        "Reconstruction', WACV 2021; one sample in 8 x 8 pixels at 48 bits). Our specification: samples on a centred "
-        "grid, range coded given the sRGB's quantisation intervals; a polynomial of the linearised sRGB fitted to "
-        "the samples by description length, of a degree that the encoder chooses; the samples' residuals spread by a "
-        "joint bilateral kernel or by radial basis functions over colour and position, as the encoder chooses, apart "
-        "for clipped pixels; stored samples pasted back. No code of the authors is public."
+    paper = rawbench.Paper(
+        citation=(
+            "Idea: uniformly spaced raw samples as metadata (Punnappurath & Brown, 'Spatially Aware Metadata for Raw "
+            "Reconstruction', WACV 2021; one sample in 8 x 8 pixels at 48 bits)."
+        ),
+        ours=(
+            "Samples on a centred grid, range coded given the sRGB's quantisation intervals; a polynomial of the "
+            "linearised sRGB fitted to the samples by description length, of a degree that the encoder chooses; the "
+            "samples' residuals spread by a joint bilateral kernel or by radial basis functions over colour and "
+            "position, as the encoder chooses, apart for clipped pixels; stored samples pasted back."
+        ),
+        licence="No code of the authors is public.",
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16))
 

@@ -43,14 +43,18 @@ class Learned(rawbench.Codec):
     name: ClassVar[str] = "learned"
     format_version: ClassVar[int] = 2
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
-    paper: ClassVar[str] = (
-        "Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058. The paper's: latents "
-        "under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the iterative Gaussian "
-        "entropy model, masked deconvolution; the widths of size=reference. Ours: the networks at size=small; a "
-        "fitted base of 64 coefficients where the paper has m(v), and no hyper-latent beside it; scales that adapt to "
-        "what was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
-        "for all rates; the exact entropy path. The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none "
-        "of it was used."
+    paper: ClassVar[rawbench.Paper] = rawbench.Paper(
+        citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
+        published=(
+            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the "
+            "iterative Gaussian entropy model, masked deconvolution; the widths of size=reference."
+        ),
+        ours=(
+            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no "
+            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
+            "average of known cell means; one weights file for all rates; the exact entropy path."
+        ),
+        licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )
     qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)

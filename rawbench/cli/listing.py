@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import textwrap
 from collections.abc import Callable, Mapping
@@ -113,27 +112,16 @@ def _lines(found: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-# What the text of a method says beside the paper's name, each on a line of its own.
-_PARTS = re.compile(
-    r"(?<=[.)])\s+(?=Published|Our specification|No published|Licence|The licence|No code|The authors')"
-)
-
-
 def wrapped(text: str, indent: int) -> str:
-    """A text for a terminal: its parts and paragraphs on lines of their own, no line wider than the terminal.
+    """A text for a terminal: no line wider than the terminal.
 
     Args:
-        text: paragraphs are separated by empty lines.
+        text: one paragraph.
         indent: of all lines but the first.
     """
     # Where there is no terminal and no COLUMNS, lines are for other programs: as long as they are.
     columns = shutil.get_terminal_size((0, 0)).columns
-    parts = [part.replace("\n", " ").rstrip() for part in _PARTS.sub("\n\n", text).split("\n\n")]
-    space = " " * indent
     if not columns:
-        return f"\n{space}".join(parts)
-    lines = []
-    for number, part in enumerate(parts):
-        lines += textwrap.wrap(part, columns, initial_indent=space if number else "", subsequent_indent=space,
-                               break_long_words=False, break_on_hyphens=False)  # fmt: skip
+        return text
+    lines = textwrap.wrap(text, columns, subsequent_indent=" " * indent, break_long_words=False, break_on_hyphens=False)
     return "\n".join(lines)

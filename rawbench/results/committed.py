@@ -19,6 +19,7 @@ from rawbench.errors import NotComparable, UsageError
 from rawbench.files import write_atomically
 from rawbench.results.facts import ImageFacts, Timing
 from rawbench.results.means import Row
+from rawbench.results.plain import as_text, one_line
 from rawbench.results.run import Run, damaged, make_run
 from rawbench.results.schema import CEILING
 
@@ -133,7 +134,7 @@ def read_document(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except ValueError as error:
-        raise UsageError(f"{path} is no valid JSON: {error}") from None
+        raise UsageError(f"{path} is no valid JSON: {one_line(error)}") from None
     version = document.get("format") if isinstance(document, dict) else None
     if version is None:
         raise UsageError(f"{path} is no run that rawbench wrote (no format)")
@@ -150,7 +151,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
     """
     with damaged(path):
         return make_run(
-            name=path.stem,
+            name=as_text(path.stem),
             meta=document["meta"],
             cells=[_row(cell) for cell in document["cells"]],
             timings=[timing for line in document["timings"] for timing in _timings(line)],

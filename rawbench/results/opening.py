@@ -11,10 +11,16 @@ from functools import cache
 from pathlib import Path
 
 from rawbench.errors import NotComparable, RawbenchError, UsageError
+from rawbench.results.plain import one_line
 from rawbench.results.schema import ABSENT, MIGRATIONS, SCHEMA_VERSION, TABLES, VIEWS, columns_of
 
 NAMES = ("meta", "environments", "methods", "datasets", "metrics", "images", "cells", "measurements", "timings")
 _columns = cache(columns_of)
+
+
+def _text(data: bytes) -> str:
+    """Text of a database, whose damage must not hide the rest."""
+    return data.decode("utf-8", "backslashreplace")
 
 
 def prepare(path: Path) -> sqlite3.Connection:
@@ -27,6 +33,7 @@ def prepare(path: Path) -> sqlite3.Connection:
     """
     try:
         connection = sqlite3.connect(path, timeout=10)
+        connection.text_factory = _text
     except sqlite3.Error as error:
         raise RawbenchError(f"cannot write the run folder {path.parent}: {error}") from None
     try:
@@ -45,8 +52,8 @@ def prepare(path: Path) -> sqlite3.Connection:
     except sqlite3.DatabaseError as error:
         connection.close()
         if isinstance(error, sqlite3.OperationalError):
-            raise RawbenchError(f"cannot set up {path}: {error}") from error
-        raise UsageError(f"{path} is no rawbench run: {error}") from None
+            raise RawbenchError(f"cannot set up {path}: {one_line(error)}") from error
+        raise UsageError(f"{path} is no rawbench run: {one_line(error)}") from None
     except RawbenchError:
         connection.close()
         raise
@@ -82,6 +89,7 @@ def open_for_reading(path: Path, run: Path) -> sqlite3.Connection:
     for mode in ("mode=ro", "immutable=1"):
         try:
             connection = sqlite3.connect(f"{location}?{mode}", uri=True, timeout=10)
+            connection.text_factory = _text
             connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             check_tables(connection, path)
             return connection
@@ -93,7 +101,7 @@ def open_for_reading(path: Path, run: Path) -> sqlite3.Connection:
             raise
         if connection is not None:
             connection.close()
-    raise UsageError(f"{path} is no rawbench run: {problem}")
+    raise UsageError(f"{path} is no rawbench run: {one_line(problem)}")
 
 
 def check_tables(connection: sqlite3.Connection, path: Path) -> int:

@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,10 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from rawbench.errors import UsageError
+from rawbench.results.checked import Checked, key_of_method, known_outcomes
 from rawbench.results.facts import DatasetFacts, Environment, ImageFacts, Meta, MethodFacts, MetricFacts, Rule, Timing
 from rawbench.results.means import Group, Row, ceiling_rows, group_by_camera, macro_average
+from rawbench.results.plain import as_text, one_line
 from rawbench.results.store import DATABASE, Store
 from rawbench.types import Place
 
@@ -42,6 +44,7 @@ class Run:
         metrics: by name; of one that came in several versions the newest.
         environments: what the cells were measured in.
         timings: of the timing pass; empty where there was none.
+        checked: what ``rawbench check`` said of methods with this very code and weights, by label.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Run:
     metrics: Mapping[str, MetricFacts]
     environments: tuple[Environment, ...]
     timings: tuple[Timing, ...]
+    checked: Mapping[str, Checked] = field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -120,10 +124,17 @@ def read_run(path: Path) -> Run:
     if path.suffix == ".json" and path.is_file():
         from rawbench.results.committed import read_document, run_of
 
-        return run_of(read_document(path), path)
+        return with_checks(run_of(read_document(path), path), path.parent)
     with Store.open(path) as store, damaged(store.path):
         folder = path.parent if path.name == DATABASE else path
-        return from_store(store, printable(folder.resolve().name))
+        return with_checks(from_store(store, as_text(folder.resolve().name)), folder)
+
+
+def with_checks(run: Run, folder: Path) -> Run:
+    """The run with what is known of its methods' checks, here or beside it."""
+    known = known_outcomes(folder)
+    keys = {label: key_of_method(asdict(method)) for label, method in run.methods.items()}
+    return replace(run, checked={label: known[key] for label, key in keys.items() if key in known})
 
 
 @contextmanager
@@ -134,16 +145,11 @@ def damaged(path: Path) -> Iterator[None]:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path} is damaged: {where}: {first['msg']}") from None
+        raise UsageError(f"{path} is damaged: {one_line(where)}: {first['msg']}") from None
     except KeyError as error:
-        raise UsageError(f"{path} is damaged: there is no {error}") from None
+        raise UsageError(f"{path} is damaged: there is no {one_line(error)}") from None
     except (TypeError, ValueError, AttributeError, ArithmeticError, RecursionError) as error:
-        raise UsageError(f"{path} is damaged: {error}") from None
-
-
-def printable(text: str) -> str:
-    """A name as it can be written anywhere: what is no UTF-8 is escaped."""
-    return text.encode("utf-8", "backslashreplace").decode()
+        raise UsageError(f"{path} is damaged: {one_line(error)}") from None
 
 
 def from_store(store: Store, name: str) -> Run:

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rawbench.errors import RawbenchError
+from rawbench.errors import RawbenchError, UsageError
 from rawbench.results.opening import open_for_reading, prepare
-from rawbench.results.plain import as_text, plain
+from rawbench.results.plain import as_text, one_line, plain
 from rawbench.results.schema import ABSENT
 
 DATABASE = "run.sqlite"
@@ -62,7 +62,6 @@ class Store:
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._db = connection
         self._db.row_factory = sqlite3.Row
-        self._db.text_factory = lambda text: text.decode("utf-8", "backslashreplace")
         self.path = path
 
     @classmethod
@@ -102,18 +101,18 @@ class Store:
         self.close()
 
     @contextmanager
-    def _one_line(self, doing: str) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OverflowError, UnicodeError) as error:
-            raise RawbenchError(f"cannot {doing} {self.path}: {error}") from error
+            raise RawbenchError(f"cannot write {self.path}: {one_line(error)}") from error
 
     def meta(self) -> dict[str, str]:
         """What is known of the run as a whole: command, protocol, schema version."""
         return {row["key"]: row["value"] for row in self.select("SELECT key, value FROM meta")}
 
     def put_meta(self, values: Mapping[str, str]) -> None:
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             rows = [(key, as_text(value)) for key, value in values.items()]
             self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
@@ -126,7 +125,7 @@ class Store:
         marks = ", ".join("?" for _ in columns)
         statement = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
         values = [[plain(row[c]) for c in columns] for row in rows]
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             self._db.executemany(statement, values)
 
     def put_outcome(self, place: Mapping[str, Any], outcome: Outcome) -> None:
@@ -135,7 +134,7 @@ class Store:
         It takes the place (method, rate point, dataset, image) of what stood there under another key: after a change
         of code, weights or device, tables would else average old and new results.
         """
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             self._clear(place, outcome)
             before = self._db.execute("SELECT status FROM cells WHERE cell = ?", [outcome.cell]).fetchone()
             if outcome.status == "ok" or before is None or before["status"] != "ok":
@@ -184,7 +183,7 @@ class Store:
         """Show these results again, where a failure of other code has taken their place."""
         columns = ("method", "rate_point_index", "dataset", "image")
         same = " AND ".join(f"other.{column} = cells.{column}" for column in columns)
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             for cell in cells:
                 found = self._db.execute("SELECT 1 FROM cells WHERE cell = ? AND superseded", [cell]).fetchone()
                 if found:
@@ -200,7 +199,7 @@ class Store:
 
         They replace the cell's older ones, those of other environments too: a median is of one machine.
         """
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             self._db.execute("DELETE FROM timings WHERE cell = ?", [cell])
             self._db.executemany(
                 "INSERT INTO timings VALUES (?, ?, ?, ?, ?, ?)",
@@ -208,9 +207,15 @@ class Store:
             )
 
     def select(self, query: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a query, as dictionaries."""
-        with self._one_line("read"):
+        """Rows of a query, as dictionaries.
+
+        Raises:
+            UsageError: the database is damaged, or locked for long.
+        """
+        try:
             return [dict(row) for row in self._db.execute(query, tuple(parameters))]
+        except sqlite3.Error as error:
+            raise UsageError(f"cannot read {self.path}: {one_line(error)}") from error
 
     def cells(self) -> list[dict[str, Any]]:
         """All cells that tables show, in the order of images, methods and rate points."""

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from rawbench.codec import Codec, Context
 from rawbench.errors import StreamError, UsageError
-from rawbench.run.cell import decode_stream
+from rawbench.run.coding import decode_stream
 from rawbench.srgb import bits_of
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.testing import damage, state
@@ -165,7 +165,7 @@ def act_decode(stage: Stage) -> None:
             srgb = torch.from_numpy(np.load(f"{item['file']}.npy", allow_pickle=False)).to(stage.device)
             stage.traces.clock.clear()
             with stage.traces.watching():
-                decoded, _, _ = decode_stream(stage.codec, stage.resources, data, srgb, stage.device)
+                decoded = decode_stream(stage.codec, stage.resources, data, srgb, stage.device).raw
             stage.keep(record, decoded, item["file"])
 
 

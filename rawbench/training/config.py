@@ -22,7 +22,6 @@ Example::
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +29,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rawbench.errors import UsageError, suggest
+from rawbench.files import read_toml
 
 Sampling = Literal["4:2:0", "4:4:4"]
 
@@ -115,12 +115,7 @@ def read_config(path: Path, task_config: type[BaseModel]) -> TrainingConfig:
     Raises:
         UsageError: the file cannot be read, is not TOML, or holds an unknown name or a bad value.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    tables = read_toml(path)
     models: dict[str, type[BaseModel]] = {"task": task_config, "data": DataConfig, "fit": FitConfig}
     for name, table in tables.items():
         if name not in models:

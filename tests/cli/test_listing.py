@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-METHODS = ("cam", "inf", "invisp", "lut", "poly", "rawjxl", "residual", "sam", "uniform", "unprocess")
+METHODS = ("cam", "inf", "invisp", "learned", "lut", "poly", "rawjxl", "residual", "sam", "uniform", "unprocess")
 
 
 @pytest.mark.parametrize("kind", ["methods", "datasets", "metrics", "executors"])
@@ -27,12 +27,13 @@ def test_methods_show(call):
 
 @pytest.mark.parametrize("name", METHODS)
 def test_a_method_says_where_it_comes_from(call, name):
-    shown = call("methods", "show", name).out
-    parts = [line.strip() for line in shown.split("format version")[0].splitlines()]
-    assert any(part.startswith("Our specification: ") for part in parts)
-    assert re.search(r"\((19|20)\d\d|(19|20)\d\d\b", parts[3]) or "No published method" in parts[3] or name == "rawjxl"
-    assert re.match("No code|Licence|The licence|The authors' code", parts[-1]), "the licence of the idea's code"
-    options = json.loads(call("methods", "show", name, "--json").out)["options"]
+    shown = json.loads(call("methods", "show", name, "--json").out)
+    paper = shown["paper"]
+    text = call("methods", "show", name).out
+    assert all(f"{part}: {said or 'none'}" in text for part, said in paper.items())
+    assert paper["ours"] and re.search(r"\b(19|20)\d\d\b|No published method|No method", paper["citation"])
+    assert re.match("No code|Licence|The licence|The authors' code", paper["licence"]), "the licence of the idea's code"
+    options = shown["options"]
     assert all(re.search(r", (default .*|required)\. \w", text) for text in options.values()), "each has its meaning"
 
 

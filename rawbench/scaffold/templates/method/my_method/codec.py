@@ -20,7 +20,12 @@ class MyMethod(rawbench.Codec):
 
     name = "my-method"
     summary = "gains on a curve of the sRGB"
-    paper = "Where the idea comes from, and what here is this implementation's own choice."
+    paper = rawbench.Paper(
+        citation="Authors, 'Title', place and year.",
+        published="What they say of the method.",
+        ours="What this implementation decides by itself.",
+        licence="Of their code, and whether any of it is used.",
+    )
     resource_options = ("weights",)  # the decoder gets these; every other option is the encoder's alone
 
     class Options(rawbench.Options):

@@ -1,0 +1,34 @@
+from .codec import Codec, Context
+from .dataset import Dataset
+from .errors import PluginError, RawbenchError, SampleError, StreamError, UsageError
+from .executor import Executor
+from .external.codec import ExternalCodec
+from .hookspecs import hookimpl
+from .metric import Metric
+from .options import Options
+from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
+
+__version__: str
+
+__all__ = [
+    "Capabilities",
+    "Codec",
+    "Context",
+    "Dataset",
+    "Executor",
+    "ExternalCodec",
+    "Metric",
+    "Options",
+    "Paper",
+    "PluginError",
+    "Problem",
+    "RatePoint",
+    "RawbenchError",
+    "Sample",
+    "SampleError",
+    "SampleInfo",
+    "StreamError",
+    "UsageError",
+    "__version__",
+    "hookimpl",
+]

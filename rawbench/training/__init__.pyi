@@ -1,0 +1,18 @@
+from .command import train
+from .config import DataConfig, FitConfig, Renditions
+from .frames import Frames
+from .loop import FitResult, fit
+from .patches import FramePatches
+from .task import Task
+
+__all__ = [
+    "DataConfig",
+    "FitConfig",
+    "FitResult",
+    "FramePatches",
+    "Frames",
+    "Renditions",
+    "Task",
+    "fit",
+    "train",
+]
