@@ -15,7 +15,7 @@ from statistics import fmean, median
 import torch
 
 from rawbench.plugins import load_plugins
-from rawbench.run.cell import decode_stream, encode_stream
+from rawbench.run.coding import decode_stream, encode_stream
 from rawbench.types import Sample
 
 METHODS = ("learned", "learned-ar")
@@ -63,12 +63,13 @@ def measured(codec_class: type, sample: Sample, arguments: argparse.Namespace) -
     options = codec_class.Options(quality=arguments.quality)
     (point,) = codec_class.rate_points(options)
     encode_stream(codec_class, options, point, sample, arguments.device, 0)  # warm-up
-    stream, facts, _ = encode_stream(codec_class, options, point, sample, arguments.device, 0)
+    encoded = encode_stream(codec_class, options, point, sample, arguments.device, 0)
+    stream = encoded.stream
     decodes = [decode_stream(codec_class, {}, stream, sample.srgb, arguments.device) for _ in range(arguments.repeats)]
-    error = (decodes[0][0].clamp(0, 1) - sample.raw).double().square().mean()
+    error = (decodes[0].raw.clamp(0, 1) - sample.raw).double().square().mean()
     pixels = sample.srgb.shape[-2] * sample.srgb.shape[-1]
     psnr = float(-10 * torch.log10(error))
-    return facts["encode_seconds"], median(d[1] for d in decodes), 8 * len(stream) / pixels, psnr
+    return encoded.seconds, median(d.seconds for d in decodes), 8 * len(stream) / pixels, psnr
 
 
 if __name__ == "__main__":

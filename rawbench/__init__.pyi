@@ -2,6 +2,7 @@ from .codec import Codec, Context
 from .dataset import Dataset
 from .errors import PluginError, RawbenchError, SampleError, StreamError, UsageError
 from .executor import Executor
+from .external.codec import ExternalCodec
 from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
@@ -15,6 +16,7 @@ __all__ = [
     "Context",
     "Dataset",
     "Executor",
+    "ExternalCodec",
     "Metric",
     "Options",
     "Paper",

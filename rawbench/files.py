@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from rawbench.errors import RawbenchError
+from rawbench.errors import RawbenchError, UsageError
 
 
 def write_atomically(path: Path, data: bytes | memoryview, durable: bool = False) -> None:
@@ -64,3 +64,19 @@ def read_bytes(path: Path) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise RawbenchError(f"cannot read {path}: {error.strerror or error}") from None
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The tables of a TOML file; a byte order mark, which editors on Windows write, is no part of it.
+
+    Raises:
+        UsageError: names the file and the cause.
+    """
+    import tomllib
+
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror or error}") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no valid TOML: {error}") from None

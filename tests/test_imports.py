@@ -30,6 +30,7 @@ PUBLIC_MODULES = {
 ORDER = (
     "blocks",
     "camera",
+    "external",
     "simulate",
     "metrics",
     "datasets",
@@ -154,7 +155,7 @@ def test_methods_import_public_names_alone_and_never_each_other(package: Path) -
         ("rawbench.blocks", "tiles", True),
         ("rawbench.training.frames", "Frames", True),
         ("rawbench", "run", False),
-        ("rawbench.run.cell", "decode_stream", False),
+        ("rawbench.run.coding", "decode_stream", False),
         ("rawbench.errors", "NotComparable", False),
         ("rawbench.results.store", None, False),
         ("rawbench.blocks.tiles", "_hidden", False),

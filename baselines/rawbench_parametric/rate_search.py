@@ -3,12 +3,18 @@
 OpenJPEG is asked for a PSNR and says what it takes. How the bytes grow with the PSNR is estimated beforehand, by
 reverse water-filling on the planes' Haar coefficients; a trial says by which factor the estimate is off there, and
 the next PSNR follows from the estimate times that factor.
+
+OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block that is
+cut there decodes to garbage, which costs decibels, and does so over a whole range of PSNRs. So what a codestream decodes
+to is measured, and where it is less than was asked for, the same planes are coded in another of eight ways (flipped, or
+with their signs changed), which moves every cut. The best of all that was measured is kept.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -16,13 +22,15 @@ from rawbench_parametric import jpeg2000
 
 MIDDLE = 32768  # of the planes: zero
 PEAK = 65535.0
-TOLERANCE = 0.25  # decibels that a sound codestream may miss its PSNR by
-_STEPS = 9
+WAYS = 8  # in which planes can be coded
+_TOLERANCE = 0.1  # decibels that a sound codestream may miss its PSNR by
+_STEPS = 12
 _AIM, _ENOUGH = 0.996, 0.99  # of the room
 _LARGE_PIXELS = 1 << 19  # more pixels than that are searched less closely: a trial takes seconds
-_LARGE_STEPS, _LARGE_AIM, _LARGE_ENOUGH = 6, 0.97, 0.94
+_LARGE_STEPS, _LARGE_AIM, _LARGE_ENOUGH = 8, 0.97, 0.94
 _NEAR = 0.02  # decibels between one that fits and one that does not
 _BEST_DECIBELS = 110.0
+_BEST_JUDGED = 90.0  # decibels above which rounding to 16 bits counts
 _BAND_ROWS = 64
 _GAINS = np.arange(-0.5, 70.0, 0.01)  # decibels above those of planes of zeros
 _OVERSHOOT = 0.17  # decibels that OpenJPEG usually reaches above the PSNR that it is asked for
@@ -31,46 +39,99 @@ _LEVELS = 4
 _BINS, _BINS_PER_OCTAVE, _LOWEST_BIN = 256, 4, 80  # of squared coefficients
 
 
-def best_quality(planes: np.ndarray, room: float, advance: Callable[[int, int], None]) -> tuple[float, bytes] | None:
-    """The highest PSNR in decibels, of those tried, whose codestream fits into ``room`` bytes, and that codestream.
+@dataclass
+class _Trials:
+    """What was tried on some planes.
+
+    Attributes:
+        planes: uint16 (H, W, 3).
+        room: bytes that a codestream may have.
+        nothing: PSNR of planes of zeros.
+        left: how many more may be tried.
+        best: the highest PSNR measured of a codestream that fits, the way that it is coded in, and the codestream.
+        missed: by gain, the logarithm of how much larger codestreams were than expected.
+    """
+
+    planes: np.ndarray
+    room: float
+    nothing: float
+    left: int
+    best: tuple[float, int, bytes] | None = None
+    missed: dict[float, float] = field(default_factory=dict)
+
+    def encode(self, gain: float, way: int) -> tuple[int, bool]:
+        """Try to gain decibels over planes of zeros: how many bytes that takes, and, if it fits, whether it is sound."""
+        self.left -= 1
+        planes = turned(self.planes, way)
+        body = jpeg2000.encode(planes, self.nothing + gain)
+        if len(body) > self.room:
+            return len(body), False
+        reached = decibels(planes, jpeg2000.decode(body, *planes.shape[:2], exact=False))
+        if reached > (self.best[0] if self.best else self.nothing):
+            self.best = reached, way, body
+        return len(body), reached > min(self.nothing + max(gain, 0.0), _BEST_JUDGED) - _TOLERANCE
+
+
+def best_quality(planes: np.ndarray, room: float, advance: Callable[[int, int], None]) -> tuple[int, bytes] | None:
+    """The codestream that decodes best, of those tried that fit into ``room`` bytes, and the way that it is coded in.
+
+    None where none is better than planes of zeros.
 
     Args:
-        planes: uint16 (H, W, 3), zero at ``MIDDLE``.
+        planes: uint16 (H, W, 3), zero at ``MIDDLE``, none of them 0.
         room: bytes, at least 1.
         advance: is told how many of the trials there can be are done.
     """
-    nothing = decibels(planes, None)
+    large = planes[..., 0].size > _LARGE_PIXELS
+    steps = _LARGE_STEPS if large else _STEPS
+    trials = _Trials(planes, room, decibels(planes, None), steps)
     expected = expected_log_bytes(planes)
-    best, low, high, stride = None, -math.inf, math.inf, _NEAR
-    missed: dict[float, float] = {}
+    goal = (_LARGE_AIM, _LARGE_ENOUGH) if large else (_AIM, _ENOUGH)
+    for way in range(WAYS):
+        if _search(trials, way, expected, *goal, lambda: advance(steps - trials.left, steps)):
+            break
+    return trials.best[1:] if trials.best else None
+
+
+def _search(
+    trials: _Trials, way: int, expected: np.ndarray, aim: float, enough: float, advance: Callable[[], None]
+) -> bool:
+    """Fill the room, to ``enough`` of it at the least; False as soon as a codestream fits and is not sound."""
+    low, high, stride = -math.inf, math.inf, _NEAR
     sizes: set[int] = set()
     repeated = False
-    large = planes[..., 0].size > _LARGE_PIXELS
-    steps, aim, enough = (_LARGE_STEPS, _LARGE_AIM, _LARGE_ENOUGH) if large else (_STEPS, _AIM, _ENOUGH)
-    for done in range(steps):
-        advance(done, steps)
-        gain = _next_gain(expected, missed, aim * room)
+    trials.missed = dict(list(trials.missed.items())[-1:])  # of another way, the last will do
+    while trials.left and high - low >= _NEAR:
+        advance()
+        gain = _next_gain(expected, trials.missed, aim * trials.room)
         if math.isfinite(high - low):
             # OpenJPEG's bytes grow in steps: on one of them, where no estimate helps, halve.
             edge = 0.1 * (high - low)
             gain = (low + high) / 2 if repeated else min(max(gain, low + edge), high - edge)
-        elif missed:
+        elif math.isfinite(low) or math.isfinite(high):
             gain, stride = min(max(gain, low + stride), high - stride), 2 * stride
-        body = jpeg2000.encode(planes, nothing + gain)
-        missed[gain] = math.log(len(body)) - float(np.interp(gain, _GAINS, expected))
-        repeated = len(body) in sizes
-        sizes.add(len(body))
-        if len(body) > room:
+        size, sound = trials.encode(gain, way)
+        trials.missed[gain] = math.log(size) - float(np.interp(gain, _GAINS, expected))
+        repeated = size in sizes
+        sizes.add(size)
+        if size > trials.room:
             high = gain
-        else:
-            low = gain
-            if sound(planes, body, nothing + max(gain, TOLERANCE)):
-                best = nothing + gain, body
-                if len(body) > enough * room or nothing + gain > _BEST_DECIBELS:
-                    break
-        if high - low < _NEAR:
+            continue
+        if not sound:
+            return False
+        low = gain
+        if size > enough * trials.room or trials.nothing + gain > _BEST_DECIBELS:
             break
-    return best
+    return True
+
+
+def turned(planes: np.ndarray, way: int) -> np.ndarray:
+    """Planes, uint16 (H, W, 3), in one of ``WAYS``; twice is as before where none is 0.
+
+    Bit 0: rows in reverse. Bit 1: columns in reverse. Bit 2: signs changed.
+    """
+    planes = planes[:: -1 if way & 1 else 1, :: -1 if way & 2 else 1]
+    return np.uint16(2 * MIDDLE - 1) - np.maximum(planes, 1) + np.uint16(1) if way & 4 else planes
 
 
 def _next_gain(expected: np.ndarray, missed: dict[float, float], wanted: float) -> float:
@@ -125,16 +186,6 @@ def _haar(low: np.ndarray) -> Iterator[np.ndarray]:
         yield (change[:, ::2] - change[:, 1::2]) / 2
         low = (total[:, ::2] + total[:, 1::2]) / 2
     yield low
-
-
-def sound(planes: np.ndarray, body: bytes, quality: float) -> bool:
-    """Whether a codestream decodes to the PSNR that it was made for.
-
-    OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block
-    that is cut there decodes to garbage, which costs decibels. Then another PSNR has to be asked for.
-    """
-    decoded = jpeg2000.decode(body, planes.shape[0], planes.shape[1], exact=False)
-    return decibels(planes, decoded) > min(quality, 90.0) - TOLERANCE
 
 
 def decibels(planes: np.ndarray, decoded: np.ndarray | None) -> float:

@@ -17,7 +17,7 @@ from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_parametric import jpeg2000
 from rawbench_parametric.poly import per_bit
-from rawbench_parametric.rate_search import MIDDLE, PEAK, best_quality
+from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, turned
 
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
 _BAND_PIXELS = 1 << 19  # of an image that are worked on at a time
@@ -56,12 +56,14 @@ _POINTS = (
 class Residual(rawbench.Codec):
     """The polynomial of ``poly``, and its residual as JPEG 2000.
 
-    Payload: the coded polynomial. Lossy points: then nothing, or one byte (right shift of the residual), three bytes
-    (a rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
+    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual; bits
+    2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes (a
+    rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
     Last point: then the codestream of the residual on the 16-bit grid, modulo 2**16, by the reversible transform.
     """
 
     name = "residual"
+    format_version = 2
     summary = "poly, then its residual as JPEG 2000, up to lossless"
     paper = rawbench.Paper(
         citation="No published method: the obvious one that published tables lack.",
@@ -101,7 +103,10 @@ class Residual(rawbench.Codec):
             del error
             room = point.bpp * srgb[0].numel() / 8 - len(head) - _HEADER_BYTES - len(start)
             found = best_quality(planes, room, self.context.part(0.4, 1.0)) if room >= 1 else None
-            return head + start + found[1] if found else head
+            if not found:
+                return head
+            way, body = found
+            return head + bytes([start[0] | way << 2]) + start[1:] + body
 
     def _error(self, polynomial: Polynomial, raw: Tensor, srgb: Tensor) -> np.ndarray:
         """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
@@ -200,10 +205,10 @@ def read_residual(body: bytes, height: int, width: int, exact: bool) -> Callable
     if exact:
         planes = jpeg2000.decode(body, height, width, exact=True)
         return lambda rows: unwrap(planes[rows])
-    if len(body) < 5 or body[0] > 2:
+    if len(body) < 5 or body[0] >= WAYS << 2 or body[0] & 3 == 3:
         raise rawbench.StreamError("the residual's first bytes make no sense")
-    planes = jpeg2000.decode(body[4:], height, width, exact=False)
-    return lambda rows: turn_back(planes[rows], body[0], rotation_matrix(body[1:4]))
+    planes = turned(jpeg2000.decode(body[4:], height, width, exact=False), body[0] >> 2)
+    return lambda rows: turn_back(planes[rows], body[0] & 3, rotation_matrix(body[1:4]))
 
 
 def turn_back(planes: np.ndarray, shift: int, matrix: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ def register_methods(register: Any) -> None:
     )
     register(
         "learned-ar",
-        "rawbench_learned.codec:LearnedAutoregressive",
+        "rawbench_learned.codec:LearnedSerial",
         summary="the transforms of learned with a serial 5x5 masked context model",
     )
 

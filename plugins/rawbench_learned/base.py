@@ -1,8 +1,8 @@
-"""The pixelwise base that m(v) steers: raw is first guessed by one global mapping of the sRGB.
+"""The base: raw is first guessed by one global mapping of the sRGB, of 64 coefficients that are fitted to each image.
 
-The mapping is linear in the channel means m of the hyper-latent: coefficients = offset + directions @ m, applied to
-`features.global_features`. So the best m of an image is a small least-squares problem, and the analysis shifts each
-channel of v so that its mean is that m. (In the paper m(v) is whatever mean v has; the fit is this implementation's.)
+The mapping is linear in them: mapping = offset + directions @ coefficients, applied to `features.global_features`. So
+the best coefficients of an image are a small least-squares problem. (They stand where the paper has m(v), the channel
+means of a hyper-latent; a fit in their place is this implementation's.)
 Offset and directions are the low-rank model of the training frames' own best mappings: alternating least squares,
 each image weighted by the inverse of what no global mapping of it could do better.
 """
@@ -13,13 +13,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from scipy.linalg import solve_triangular
 from torch import Tensor
 
-from rawbench_learned.features import GLOBAL_FEATURES, global_features
+from rawbench_learned.features import GLOBAL_FEATURES, global_features, linearised, where_clipped
 
 UNIT = 2.0**-16
-"""Means are integers times this and a power of two that goes with the image; a mean moves the base by 0.6 of itself
-(root mean square over channels, in the metric of the training frames)."""
+"""Coefficients are integers times this and a power of two that goes with the image; one moves the base by 0.6 of
+itself (root mean square over channels, in the metric of the training frames)."""
 EXPONENTS = 16
 LARGEST_INTEGER = 2**15 - 1
 LOW_MULTIPLIER = 0.06
@@ -43,8 +44,8 @@ class Moments:
 
 
 @dataclass(frozen=True)
-class Means:
-    """m(v) as it is written.
+class Coefficients:
+    """The base's coefficients as they are written.
 
     Attributes:
         integers: int64 (M,).
@@ -56,7 +57,7 @@ class Means:
 
     @property
     def values(self) -> np.ndarray:
-        """The means, float64 (M,)."""
+        """The coefficients, float64 (M,)."""
         return self.integers * (UNIT * 2**self.exponent)
 
 
@@ -91,11 +92,11 @@ def error(image: Moments, mapping: np.ndarray) -> float:
     return max(total / 3, 1e-12)
 
 
-def solve_means(image: Moments, directions: np.ndarray, offset: np.ndarray, step: float = 0.0) -> np.ndarray:
-    """Return the m (M,) that makes the base best, by ridge least squares.
+def solve(image: Moments, directions: np.ndarray, offset: np.ndarray, step: float = 0.0) -> np.ndarray:
+    """Return the coefficients (M,) that make the base best, by ridge least squares.
 
-    With a step, m is rounded to its multiples one component after the other, each time solving for the rest again,
-    so that later components make up for the rounding of earlier ones.
+    With a step, they are rounded to its multiples one after the other, each time with the best for the rest, so that
+    later ones make up for the rounding of earlier ones: all from one factorisation.
 
     Args:
         image: statistics.
@@ -107,21 +108,23 @@ def solve_means(image: Moments, directions: np.ndarray, offset: np.ndarray, step
     seen = np.tensordot(image.gram, directions, 1).reshape(flat.shape)
     normal = flat.T @ seen + RIDGE * np.eye(flat.shape[1])
     target = np.einsum("fcm,fc->m", directions, image.cross - image.gram @ offset)
+    # normal = upper @ upper.T: the error is that of the best plus the squares of upper.T @ (coefficients - best).
+    upper = np.linalg.cholesky(normal[::-1, ::-1])[::-1, ::-1]
+    best = solve_triangular(upper, solve_triangular(upper, target), trans="T")
     if not step:
-        return np.linalg.solve(normal, target)
-    means = np.zeros(len(normal))
-    for first in range(len(means)):
-        rest = slice(first, None)
-        means[rest] = np.linalg.solve(normal[rest, rest], target[rest] - normal[rest, :first] @ means[:first])
-        means[first] = np.round(means[first] / step) * step
-    return means
+        return best
+    moved = np.zeros(len(best))
+    for k in range(len(best)):
+        wanted = best[k] - upper[:k, k] @ moved[:k] / upper[k, k]
+        moved[k] = np.round(wanted / step) * step - best[k]
+    return best + moved
 
 
-def fitted_means(image: Moments, directions: np.ndarray, offset: np.ndarray, pixels: int) -> Means:
-    """Return an image's means, rounded as finely as pays.
+def fitted_coefficients(image: Moments, directions: np.ndarray, offset: np.ndarray, pixels: int) -> Coefficients:
+    """Return an image's coefficients, rounded as finely as pays.
 
-    A bit more for each of M means halves the step; its square times M / 36 is what rounding adds to the error, which
-    costs the training's multiplier for each pixel in units of the error itself.
+    A bit more for each of M coefficients halves the step; its square times M / 36 is what rounding adds to the error,
+    which costs the training's multiplier for each pixel in units of the error itself.
 
     Args:
         image: statistics.
@@ -129,14 +132,14 @@ def fitted_means(image: Moments, directions: np.ndarray, offset: np.ndarray, pix
         offset: (F, 3).
         pixels: of the image.
     """
-    exact = solve_means(image, directions, offset)
+    exact = solve(image, directions, offset)
     unrounded = error(image, offset + directions @ exact)
     step = np.sqrt(18 * unrounded / (np.log(2) * LOW_MULTIPLIER * pixels))
     least = np.abs(exact).max() / (LARGEST_INTEGER / 2)
     exponent = int(np.clip(np.rint(np.log2(max(step, least) / UNIT)), 0, EXPONENTS - 1))
     step = UNIT * 2**exponent
-    integers = np.rint(solve_means(image, directions, offset, step) / step)
-    return Means(integers.clip(-LARGEST_INTEGER, LARGEST_INTEGER).astype(np.int64), exponent)
+    integers = np.rint(solve(image, directions, offset, step) / step)
+    return Coefficients(integers.clip(-LARGEST_INTEGER, LARGEST_INTEGER).astype(np.int64), exponent)
 
 
 def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -160,12 +163,12 @@ def fit_directions(images: list[Moments], count: int, rounds: int = 6) -> tuple[
     directions = directions.reshape(GLOBAL_FEATURES, 3, count)
     offset = np.linalg.solve(root.T, centre)
     for _ in range(rounds):
-        directions, offset = _refit(images, weights, [solve_means(i, directions, offset) for i in images])
+        directions, offset = _refit(images, weights, [solve(i, directions, offset) for i in images])
     return _normalised(directions, offset, images, weights, mean_gram)
 
 
-def _refit(images: list[Moments], weights: np.ndarray, means: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
-    extended = np.append(np.stack(means), np.ones((len(means), 1)), 1) * np.sqrt(weights)[:, None]
+def _refit(images: list[Moments], weights: np.ndarray, found: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    extended = np.append(np.stack(found), np.ones((len(found), 1)), 1) * np.sqrt(weights)[:, None]
     count = extended.shape[1]
     size = GLOBAL_FEATURES * count
     # Sums over images of Kronecker products, as one product of matrices.
@@ -184,27 +187,52 @@ def _normalised(
     directions: np.ndarray, offset: np.ndarray, images: list[Moments], weights: np.ndarray, gram: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     # Orthonormal in the metric of the mean image, ordered by how much they vary, zero in the mean.
-    means = np.stack([solve_means(i, directions, offset) for i in images])
-    centre = weights @ means
+    found = np.stack([solve(i, directions, offset) for i in images])
+    centre = weights @ found
     offset = offset + directions @ centre
     flat = directions.reshape(-1, directions.shape[2])
     metric = flat.T @ np.tensordot(gram, directions, 1).reshape(flat.shape)
     root = np.linalg.cholesky(metric + 1e-12 * np.trace(metric) * np.eye(len(metric)))
     orthonormal = np.linalg.solve(root, flat.T).T
-    white = (means - centre) @ root
+    white = (found - centre) @ root
     turn = np.linalg.svd(white * np.sqrt(weights)[:, None], full_matrices=False)[2].T
     return (orthonormal @ turn).reshape(directions.shape), offset
 
 
-def apply_base(srgb: Tensor, means: Tensor, directions: Tensor, offset: Tensor) -> Tensor:
-    """Return the base, float32 (B, 3, H, W).
+def apply_base(srgb: Tensor, coefficients: Tensor, directions: Tensor, offset: Tensor) -> Tensor:
+    """Return the base, float32 (B, 3, H, W), the same on every machine.
 
     Args:
         srgb: uint8 (B, 3, H, W).
-        means: float32 (B, M).
+        coefficients: float32 or float64 (B, M).
         directions: float32 (F, 3, M).
         offset: float32 (F, 3).
     """
-    mapping = offset + torch.einsum("fcm,bm->bfc", directions, means)
-    features = global_features(srgb)
-    return torch.matmul(mapping.transpose(1, 2), features.flatten(2)).view(len(srgb), 3, *srgb.shape[-2:])
+    mappings = offset.double() + (directions.double() * coefficients.double()[:, None, None]).sum(-1)
+    results = [_mapped(picture.flatten(1), mapping.float()) for picture, mapping in zip(srgb, mappings, strict=True)]
+    return torch.stack(results).view(len(srgb), 3, *srgb.shape[-2:])
+
+
+def _mapped(codes: Tensor, mapping: Tensor) -> Tensor:
+    # `global_features` times the mapping (F, 3), (3, N), without ever building them: separate products and sums in a
+    # fixed order, each correctly rounded, where a matrix product is summed as the library likes.
+    rows = mapping.unsqueeze(-1)
+    total = rows[0].expand(3, codes.shape[1])
+    for first, values in ((1, linearised(codes)), (20, codes.float() / 255)):
+        total = total + _polynomial(values, rows[first : first + 19])
+    clipped = (codes == 255).any(0).nonzero()[:, 0]
+    if len(clipped):
+        sums = total[:, clipped]
+        for feature, row in zip(where_clipped(codes[:, clipped][None, :, None])[0, :, 0], rows[39:], strict=True):
+            sums += feature * row
+        total[:, clipped] = sums
+    return total
+
+
+def _polynomial(values: Tensor, rows: Tensor) -> Tensor:
+    # Of `features.monomials`: r g b, rr gg bb rg gb br, rrr ggg bbb rrg rrb ggr ggb bbr bbg rgb.
+    r, g, b = values
+    total = r * (rows[0] + r * (rows[3] + r * rows[9]) + g * (rows[6] + r * rows[12] + g * rows[14] + b * rows[18]))
+    total += g * (rows[1] + g * (rows[4] + g * rows[10]) + b * (rows[7] + g * rows[15] + b * rows[17]))
+    total += b * (rows[2] + b * (rows[5] + b * rows[11]) + r * (rows[8] + r * rows[13] + b * rows[16]))
+    return total

@@ -14,7 +14,8 @@ from torch import Tensor
 import rawbench
 from rawbench.errors import SampleError
 from rawbench_learned import rate
-from rawbench_learned.coding import DIGEST_BYTES, Coder, Part, Stage
+from rawbench_learned.coding import DIGEST_BYTES, Coder
+from rawbench_learned.stages import Part, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -40,19 +41,20 @@ class Learned(rawbench.Codec):
     """Learned metadata with one weights file for all rates."""
 
     name: ClassVar[str] = "learned"
-    format_version: ClassVar[int] = 1
+    format_version: ClassVar[int] = 2
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
         published=(
-            "Latents under an sRGB-guided context model with learned order masks, masked deconvolution, m(v) beside a "
-            "hyper-prior; the widths of size=reference."
+            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the "
+            "iterative Gaussian entropy model, masked deconvolution; the widths of size=reference."
         ),
         ours=(
-            "The networks at size=small, the pixelwise base that m(v) steers, the order masks' coarse-to-fine lattice, "
-            "the average of known cell means, rate conditioning in one weights file, and the exact entropy path."
+            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no "
+            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
+            "average of known cell means; one weights file for all rates; the exact entropy path."
         ),
-        licence="The authors' code names no licence; none of it was used.",
+        licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )
     qualities: ClassVar[tuple[int, ...]] = RATE_POINTS
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(needs_training=True)
@@ -67,7 +69,7 @@ class Learned(rawbench.Codec):
             "small", description="reference: the published widths (generation 2)"
         )
         weights: Path | None = Field(None, description="another weights file (generation 1)")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
         @model_validator(mode="after")
         def _possible(self) -> Learned.Options:
@@ -103,9 +105,9 @@ class Learned(rawbench.Codec):
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
         if options.generation == 2:
-            from rawbench_learned.generation2 import second_generation
+            from rawbench_learned.journal import journal_coder
 
-            return second_generation(options.size, options.tile, str(device))
+            return journal_coder(options.size, options.tile, str(device))
         return Coder(_weights_of(cls, options, device, serial=False), options.tile)
 
     def setup(self, context: rawbench.Context) -> None:
@@ -132,15 +134,15 @@ class Learned(rawbench.Codec):
         # A stream names its weights, so options need not say again which of the untrained networks wrote it.
         tag = payload[:DIGEST_BYTES]
         if tag != self.coder.tag and type(self) is Learned:
-            from rawbench_learned.generation2 import SIZES, second_generation, tag_of
+            from rawbench_learned.journal import SIZES, journal_coder, tag_of
 
             for size in SIZES:
                 if tag == tag_of(size):
-                    return second_generation(size, self.options.tile, str(self.context.device))
+                    return journal_coder(size, self.options.tile, str(self.context.device))
         return self.coder
 
 
-class LearnedAutoregressive(Learned):
+class LearnedSerial(Learned):
     """The same transforms and a serial context model in place of the order masks."""
 
     name: ClassVar[str] = "learned-ar"
@@ -153,11 +155,11 @@ class LearnedAutoregressive(Learned):
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
         weights: Path | None = Field(None, description="another weights file")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
-        from rawbench_learned.autoregressive import SerialCoder
+        from rawbench_learned.serial import SerialCoder
 
         return SerialCoder(_weights_of(cls, options, device, serial=True), options.tile)
 
@@ -176,8 +178,8 @@ def _complexity(method: type[Learned], options: Any) -> tuple[float, float, floa
     from rawbench_learned import cost
 
     if getattr(options, "generation", 1) == 2:
-        from rawbench_learned.generation2 import complexity
+        from rawbench_learned.journal import complexity
 
         return complexity(options.size)
-    networks = cost.networks_of(method._coder(options, "cpu").networks.config)  # type: ignore[attr-defined]
+    networks = cost.networks_of(method._coder(options, "cpu").weights.networks.config)  # type: ignore[attr-defined]
     return float(cost.parameters(networks)), *cost.kmac_per_pixel(networks)

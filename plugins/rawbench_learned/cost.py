@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
-from compressai.layers import GDN
 from torch import nn
 
-from rawbench_learned.entropy_model import partition
+from rawbench_learned.architecture import LATENTS, Architecture
 from rawbench_learned.exact import ExactConv2d
-from rawbench_learned.features import BLOCK, CELL, GLOBAL_FEATURES, cells, exact_features
-from rawbench_learned.networks import LATENTS, Architecture, CodingNetworks
+from rawbench_learned.features import CELL, GLOBAL_FEATURES, cells, exact_features
+from rawbench_learned.networks import CodingNetworks
+from rawbench_learned.order import partition
 from rawbench_learned.rate import KNOTS
 
 SIDE = 256
@@ -21,7 +21,10 @@ SIDE = 256
 
 @contextmanager
 def counted(network: nn.Module) -> Iterator[list[int]]:
-    """Collect, while it lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs."""
+    """Collect, while it lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs.
+
+    A GDN is what has a gamma: its class is CompressAI's, which coding does without.
+    """
     counts: list[int] = []
 
     def count(layer: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
@@ -29,12 +32,12 @@ def counted(network: nn.Module) -> Iterator[list[int]]:
         positions = inputs[0].numel() // layer.weight.shape[0] if transposed else output.numel() // len(layer.weight)
         counts.append(positions * layer.weight.numel())
 
-    def count_normalisation(layer: GDN, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
+    def count_normalisation(layer: Any, inputs: tuple[Any, ...], output: torch.Tensor) -> None:
         counts.append(output.numel() * layer.gamma.shape[0])
 
     layers = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear, ExactConv2d)
     handles = [m.register_forward_hook(count) for m in network.modules() if isinstance(m, layers)]
-    handles += [m.register_forward_hook(count_normalisation) for m in network.modules() if isinstance(m, GDN)]
+    handles += [m.register_forward_hook(count_normalisation) for m in network.modules() if hasattr(m, "gamma")]
     try:
         yield counts
     finally:
@@ -87,9 +90,7 @@ def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:
     z = make(LATENTS, SIDE // CELL, SIDE // CELL)
     if encode:
         z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats)
-        networks.hyper_analysis(z, exact)
-    v_hat = make(networks.config.means, SIDE // BLOCK, SIDE // BLOCK)
-    phi = networks.hyper_synthesis(v_hat, make(networks.config.means), hats, exact)
+    phi = networks.prior(make(networks.config.base), hats, exact)
     masks = partition(networks.order(phi), training=False)
     means, _ = networks.parameters_of(phi, *networks.context(z, masks[:, :1], 0))
     return means if encode else networks.synthesis(means, guess, features, hats)

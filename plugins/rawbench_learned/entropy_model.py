@@ -7,46 +7,10 @@ from compressai.ops import LowerBound
 from torch import Tensor
 
 from rawbench_learned import rate
-from rawbench_learned.networks import PERIOD, Context, Parameters, lattice
+from rawbench_learned.context import Context
+from rawbench_learned.networks import Parameters
 
 LIKELIHOOD_FLOOR = 2.0**-24
-
-
-def partition(logits: Tensor, training: bool) -> Tensor:
-    """Return one-hot masks (B, S, H, W): every latent pixel belongs to exactly one step.
-
-    In each block of 4x4 latent pixels a step takes as many pixels as it has on the `lattice`, those with the largest
-    logits for it against the steps after it. (Without shares every pixel wants the last step, whose context is best,
-    until nothing is known when it comes.) Gumbel noise and the gradient of a softmax in training, neither in coding.
-
-    Args:
-        logits: (B, S, H, W), sides multiples of 4.
-        training: or coding.
-    """
-    if not training:
-        return _assigned(logits)
-    noisy = logits - torch.empty_like(logits).exponential_().log()
-    soft = noisy.softmax(1)
-    return _assigned(noisy.detach()) + (soft - soft.detach())
-
-
-def _assigned(logits: Tensor) -> Tensor:
-    count, steps, height, width = logits.shape
-    rows, columns = height // PERIOD, width // PERIOD
-    blocks = logits.reshape(count, steps, rows, PERIOD, columns, PERIOD).transpose(3, 4).flatten(4)
-    # Less than two logits can differ by: equal ones go by their place, on every machine.
-    place = torch.arange(PERIOD**2, device=logits.device) * 2.0**-14
-    shares = torch.bincount(lattice(PERIOD, PERIOD, steps, torch.device("cpu")).flatten(), minlength=steps).tolist()
-    free = torch.ones_like(blocks[:, 0], dtype=torch.bool)
-    masks = []
-    for step, share in enumerate(shares[:-1]):
-        scores = (blocks[:, step] - blocks[:, step + 1 :].amax(1) - place).masked_fill(~free, -torch.inf)
-        mask = torch.zeros_like(free).scatter_(-1, scores.topk(share, -1).indices, True)
-        masks.append(mask)
-        free = free & ~mask
-    masks.append(free)
-    whole = torch.stack(masks, 1).unflatten(4, (PERIOD, PERIOD)).transpose(3, 4)
-    return whole.reshape(count, steps, height, width).to(logits.dtype)
 
 
 def iterate(

@@ -111,10 +111,15 @@ def global_features(srgb: Tensor) -> Tensor:
     light, code = linearised(srgb), srgb.float() / 255
     full = (srgb == 255).float()
     everywhere = [torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code)]
-    return torch.cat([*everywhere, *_where_clipped(full, light)], 1)
+    return torch.cat([*everywhere, *_clipped_monomials(full, light)], 1)
 
 
-def _where_clipped(full: Tensor, light: Tensor) -> list[Tensor]:
+def where_clipped(srgb: Tensor) -> Tensor:
+    """Return those of `global_features` that are zero where no channel is 255: float32 (B, 28, H, W)."""
+    return torch.cat(_clipped_monomials((srgb == 255).float(), linearised(srgb)), 1)
+
+
+def _clipped_monomials(full: Tensor, light: Tensor) -> list[Tensor]:
     one, r, g, b = torch.ones_like(light[:, :1]), *light.split(1, 1)
     parts = []
     for channel, (x, y) in zip(full.split(1, 1), ((g, b), (r, b), (r, g)), strict=True):

@@ -1,10 +1,5 @@
 """One range coder stream for all symbols of an image, fed with arrays.
 
-`constriction` does the arithmetic. Its categorical models take floating-point probabilities; given the integers
-``frequency - 1`` as float64 they become exactly the intervals of our integer tables (each entry gets one unit by
-itself, the rest is scaled by exactly one). `models_of` checks that on a table, so that another version of the library
-is noticed and not decoded with.
-
 A batch of symbols, each with the number of its table, is sorted by table (stable) and coded table by table: a few calls
 into the library, whatever the number of symbols. Symbols outside their table are coded as its escape entry, and after
 the batch as sign, number of bits, and bits.
@@ -17,38 +12,13 @@ from typing import Any
 import numpy as np
 from constriction import stream
 
-from rawbench.errors import PluginError, StreamError
-from rawbench_learned.tables import PRECISION, Tables
+from rawbench.errors import StreamError
+from rawbench_learned.tables import Tables
 
 queue, model_kinds = stream.queue, stream.model
 
 LARGEST_BITS = 20
 """An escaped symbol lies less than 2**20 from its table's first entry; encoders clamp far below."""
-
-
-def models_of(tables: Tables) -> list[Any]:
-    """Return the library's models for rows of tables.
-
-    Raises:
-        PluginError: the library makes other intervals of these probabilities than it should.
-    """
-    ends = np.cumsum(tables.lengths)
-    rows = [tables.frequencies[end - length : end] for end, length in zip(ends, tables.lengths, strict=True)]
-    models = [model_kinds.Categorical((row - 1.0).astype(np.float64), perfect=False) for row in rows]
-    widest = int(np.argmax(tables.lengths))
-    _check(rows[widest], models[widest])
-    return models
-
-
-def _check(row: np.ndarray, model: Any) -> None:
-    # A decoder's first symbol is the entry whose interval holds the stream's first 64 bits / 2**40.
-    lefts = np.concatenate([[0], np.cumsum(row, dtype=np.int64)])
-    unit = (2**64 - 1) >> PRECISION
-    for entry in {0, 1, len(row) // 2, len(row) - 1}:
-        for point in (int(lefts[entry]) * unit, int(lefts[entry + 1]) * unit - 1):
-            words = np.array([point >> 32, point & 0xFFFFFFFF], np.uint32)
-            if queue.RangeDecoder(words).decode(model) != entry:
-                raise PluginError("this version of constriction does not reproduce integer probability tables")
 
 
 class SymbolEncoder:
@@ -62,18 +32,17 @@ class SymbolEncoder:
         self._coder = queue.RangeEncoder()
         self.ideal_bits = 0.0
 
-    def write(self, symbols: np.ndarray, numbers: np.ndarray, tables: Tables, models: list[Any]) -> None:
+    def write(self, symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> None:
         """Write symbols, each by its own table.
 
         Args:
             symbols: integers (N,).
             numbers: of their tables (N,), below 65536.
             tables: rows.
-            models: `models_of` the tables.
         """
         if not len(symbols):
             return
-        order, counts = _grouped(numbers, len(models))
+        order, counts = _grouped(numbers, len(tables.lengths))
         numbers = numbers[order]
         entries = symbols[order].astype(np.int64) - tables.minima[numbers]
         lasts = tables.lengths[numbers] - 1
@@ -82,7 +51,7 @@ class SymbolEncoder:
         self.ideal_bits += float(tables.bits[tables.starts[numbers] + coded].sum())
         start = 0
         for number in np.flatnonzero(counts):
-            self._coder.encode(coded[start : start + counts[number]], models[number])
+            self._coder.encode(coded[start : start + counts[number]], tables.models[number])
             start += counts[number]
         if outside.any():
             self._write_escapes(entries[outside])
@@ -138,7 +107,7 @@ class SymbolDecoder:
         stream = stream + bytes(-len(stream) % 4)
         self._coder = queue.RangeDecoder(np.frombuffer(stream, ">u4").astype(np.uint32))
 
-    def read(self, numbers: np.ndarray, tables: Tables, models: list[Any]) -> np.ndarray:
+    def read(self, numbers: np.ndarray, tables: Tables) -> np.ndarray:
         """Return int64 (N,) symbols, each by the table of its number.
 
         Raises:
@@ -146,13 +115,13 @@ class SymbolDecoder:
         """
         if not len(numbers):
             return np.zeros(0, np.int64)
-        order, counts = _grouped(numbers, len(models))
+        order, counts = _grouped(numbers, len(tables.lengths))
         entries = np.empty(len(numbers), np.int64)
         minima = np.repeat(tables.minima.astype(np.int64), counts)
         lasts = np.repeat(tables.lengths.astype(np.int64) - 1, counts)
         start = 0
         for number in np.flatnonzero(counts):
-            entries[start : start + counts[number]] = self._decode(models[number], int(counts[number]))
+            entries[start : start + counts[number]] = self._decode(tables.models[number], int(counts[number]))
             start += counts[number]
         outside = np.flatnonzero(entries == lasts)
         if len(outside):

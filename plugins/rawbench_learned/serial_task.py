@@ -16,12 +16,14 @@ from torch import Tensor, nn
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.base import apply_base
-from rawbench_learned.entropy_model import LIKELIHOOD_FLOOR, bits, gaussian_probability, iterate, partition
-from rawbench_learned.exact import ExactConv2d, to_grid
+from rawbench_learned.context import SerialContext
+from rawbench_learned.entropy_model import LIKELIHOOD_FLOOR, bits, gaussian_probability, iterate
+from rawbench_learned.exact import ExactConv2d
 from rawbench_learned.features import cells, exact_features
-from rawbench_learned.networks import CodingNetworks, Parameters, SerialContext, coarse_means
-from rawbench_learned.task import VALIDATION_QUALITIES, crop, image_means
-from rawbench_learned.weights import V_LEVELS, Weights, read_weights, write_serial_weights
+from rawbench_learned.networks import CodingNetworks, Parameters, coarse_coefficients
+from rawbench_learned.order import partition
+from rawbench_learned.task import VALIDATION_QUALITIES, crop, image_base
+from rawbench_learned.weights import Weights, read_weights, write_serial_weights
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,9 +41,7 @@ class SerialNetworks(nn.Module):
         # The kernel of the last step is the one that sees neighbours at all sides.
         self.context.deconvolve[0].load_state_dict(weights.networks.context.deconvolve[-1].state_dict())
         self.parameters_of.load_state_dict(weights.networks.parameters_of.state_dict())
-        z_steps, v_steps = torch.from_numpy(weights.z_steps), torch.from_numpy(weights.v_steps)
-        self.register_buffer("z_steps", z_steps.float() * rate.STEP_UNIT)
-        self.register_buffer("v_steps", v_steps.float() * rate.STEP_UNIT)
+        self.register_buffer("z_steps", torch.from_numpy(weights.z_steps).float() * rate.STEP_UNIT)
 
 
 class SerialTask:
@@ -75,11 +75,10 @@ class SerialTask:
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return bits a pixel, each quality weighted as in the training of `learned`."""
-        raw, srgb = batch["raw"], batch["srgb"]
-        count = len(raw)
-        parts = torch.arange(count, device=raw.device) + torch.rand(count, device=raw.device, generator=generator)
+        count, device = len(batch["raw"]), batch["raw"].device
+        parts = torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)
         quality = (parts / count * rate.LEVELS).clamp_max(rate.LEVELS - 1).long()
-        bpp, reference = self._bpp(raw, srgb, quality, generator)
+        bpp, reference = self._bpp(batch, quality, generator)
         loss = (bpp / rate.loss_multiplier(quality, *self.config.lambdas).sqrt()).mean()
         return loss, {"bpp": bpp.mean().detach(), "bpp_learned": reference.mean()}
 
@@ -89,7 +88,7 @@ class SerialTask:
         weighted = []
         for value in VALIDATION_QUALITIES:
             quality = torch.full((len(batch["raw"]),), value, dtype=torch.long, device=batch["raw"].device)
-            bpp, reference = self._bpp(batch["raw"], batch["srgb"], quality, None)
+            bpp, reference = self._bpp(batch, quality, None)
             scalars[f"bpp_{value}"], scalars[f"bpp_learned_{value}"] = bpp.mean(), reference.mean()
             weighted.append((bpp / rate.loss_multiplier(quality, *self.config.lambdas).sqrt()).mean())
         return scalars | {"objective": torch.stack(weighted).mean()}
@@ -107,14 +106,14 @@ class SerialTask:
         write_serial_weights(path, self.config.weights, layers, provenance)
 
     def _bpp(
-        self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
+        self, batch: Mapping[str, Tensor], quality: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        model = self.model
+        model, raw, srgb = self.model, batch["raw"], batch["srgb"]
         with torch.no_grad():
-            means, gains = image_means(model.finished, raw, srgb)
+            coefficients, gains = image_base(model.finished, batch)
             if generator is not None:
                 raw, srgb = crop(raw, srgb, self.config.crop, generator)
-            z, phi, z_hat, mu, scales, steps = self._latents(raw, srgb, means, gains, quality)
+            z, phi, z_hat, mu, scales, steps = self._latents(raw, srgb, coefficients, gains, quality)
             symbols = (z - mu) / steps
             reference = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
         mu, indices = model.parameters_of(phi, *model.context(z_hat, torch.ones_like(z_hat[:, :1])))
@@ -128,18 +127,17 @@ class SerialTask:
         own = bits(gaussian_probability(symbols, scales), self.bound)
         return own.sum((1, 2, 3)) / size, reference.sum((1, 2, 3)) / size
 
-    def _latents(self, raw: Tensor, srgb: Tensor, means: Tensor, gains: Tensor, quality: Tensor) -> tuple[Tensor, ...]:
+    def _latents(
+        self, raw: Tensor, srgb: Tensor, coefficients: Tensor, gains: Tensor, quality: Tensor
+    ) -> tuple[Tensor, ...]:
         finished = self.model.finished
         hats = rate.hats(quality)
-        base = apply_base(srgb, means, finished.directions, finished.offset)
+        base = apply_base(srgb, coefficients, finished.directions, finished.offset)
         exact = exact_features(srgb)
         features, guess = finished.guide(srgb, base)
         z = finished.analysis(cells(raw - base) * gains, guess, features, hats)
-        v = finished.hyper_analysis(z, exact)
-        v = v - v.mean((2, 3), keepdim=True)
-        v_steps = self.model.v_steps[quality * V_LEVELS // rate.LEVELS][..., None, None]
-        v_hat = to_grid(torch.round(v / v_steps) * v_steps)
-        phi = finished.hyper_synthesis(v_hat, coarse_means(means, finished.mean_scales), hats, exact)
+        coarse = coarse_coefficients(coefficients, finished.coefficient_scales)
+        phi = finished.prior(coarse, hats, exact)
         steps = self.model.z_steps[quality][..., None, None]
         masks = partition(finished.order(phi), training=False)
         z_hat, mu, scales = iterate(z, phi, masks, steps, finished.context, finished.parameters_of)

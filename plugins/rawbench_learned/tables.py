@@ -2,16 +2,24 @@
 
 A table is a row of positive integers with the sum 2**24, for the symbols minimum, minimum + 1, ... and, last, for
 "escape": whatever is not in the row follows by other means (`range_coder`).
+
+`constriction` does the arithmetic. Its categorical models take floating-point probabilities; given the integers
+``frequency - 1`` as float64 they become exactly the intervals of our integer tables (each entry gets one unit by
+itself, the rest is scaled by exactly one). `Tables.models` checks that on a table, so that another version of the
+library is noticed and not decoded with.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
+from constriction import stream
 from scipy.special import ndtr
 
+from rawbench.errors import PluginError
 from rawbench_learned import rate
 
 PRECISION = 24
@@ -53,10 +61,34 @@ class Tables:
         """What each entry of all rows costs, float64."""
         return PRECISION - np.log2(self.frequencies)
 
+    @cached_property
+    def models(self) -> list[Any]:
+        """The range coder's models, one a row.
+
+        Raises:
+            PluginError: the library makes other intervals of these probabilities than it should.
+        """
+        rows = [self.row(number) for number in range(len(self.lengths))]
+        models = [stream.model.Categorical((row - 1.0).astype(np.float64), perfect=False) for row in rows]
+        widest = int(np.argmax(self.lengths))
+        _check(rows[widest], models[widest])
+        return models
+
     def row(self, number: int) -> np.ndarray:
         """Return the frequencies of one row."""
         start = int(self.starts[number])
         return self.frequencies[start : start + int(self.lengths[number])]
+
+
+def _check(row: np.ndarray, model: Any) -> None:
+    # A decoder's first symbol is the entry whose interval holds the stream's first 64 bits / 2**40.
+    lefts = np.concatenate([[0], np.cumsum(row, dtype=np.int64)])
+    unit = (2**64 - 1) >> PRECISION
+    for entry in {0, 1, len(row) // 2, len(row) - 1}:
+        for point in (int(lefts[entry]) * unit, int(lefts[entry + 1]) * unit - 1):
+            words = np.array([point >> 32, point & 0xFFFFFFFF], np.uint32)
+            if stream.queue.RangeDecoder(words).decode(model) != entry:
+                raise PluginError("this version of constriction does not reproduce integer probability tables")
 
 
 def integer_row(masses: np.ndarray) -> np.ndarray:
@@ -88,15 +120,6 @@ def gaussian_tables() -> Tables:
         rows.append(integer_row(np.append(masses, 2 * ndtr(-(reach + 0.5) / scale))))
         minima.append(-reach)
     return joined(rows, minima)
-
-
-def table_from_masses(masses: np.ndarray, minimum: int) -> tuple[np.ndarray, int]:
-    """Return an integer row and its first symbol for masses of minimum, minimum + 1, ..., without their rare ends."""
-    share = masses / max(masses.sum(), 1e-300)
-    likely = np.flatnonzero((np.cumsum(share) > TAIL) & (np.cumsum(share[::-1])[::-1] > TAIL))
-    first, last = (int(likely[0]), int(likely[-1])) if len(likely) else (len(masses) // 2,) * 2
-    escape = max(1 - share[first : last + 1].sum(), 0)
-    return integer_row(np.append(share[first : last + 1], escape)), minimum + first
 
 
 def symbol_costs(symbols: np.ndarray, numbers: np.ndarray, tables: Tables) -> np.ndarray:

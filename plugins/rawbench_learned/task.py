@@ -16,26 +16,24 @@ from torch import Tensor
 from rawbench.errors import UsageError
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
-from rawbench_learned.base import UNIT, Moments, apply_base, error, fit_directions, fitted_means, moments, solve_means
+from rawbench_learned.architecture import Architecture
+from rawbench_learned.base import UNIT, Moments, apply_base, error, fit_directions, fitted_coefficients, moments, solve
+from rawbench_learned.coefficient_tables import fit_sets
 from rawbench_learned.entropy_model import (
     LIKELIHOOD_FLOOR,
     bits,
-    gated_round,
     gaussian_probability,
     iterate,
-    partition,
 )
-from rawbench_learned.exact import to_grid
 from rawbench_learned.features import cells, exact_features, pixels
-from rawbench_learned.mean_tables import fit_sets
 from rawbench_learned.networks import (
-    Architecture,
     CodingNetworks,
     LearnedNetworks,
-    coarse_means,
+    coarse_coefficients,
     gain_index,
     gain_of,
 )
+from rawbench_learned.order import partition
 from rawbench_learned.tables import gaussian_tables
 
 if TYPE_CHECKING:
@@ -55,9 +53,9 @@ class LearnedTask:
         model_config = ConfigDict(extra="forbid", frozen=True)
 
         architecture: Architecture = Architecture()
-        crop: int = Field(128, ge=16, multiple_of=16, description="side that the networks see; m(v) sees all")
+        crop: int = Field(128, ge=16, multiple_of=16, description="side that the networks see; the base sees all")
         learning_rate: float = Field(1e-3, gt=0)
-        rate_learning_rate: float = Field(2e-3, gt=0, description="of steps and prior")
+        rate_learning_rate: float = Field(2e-3, gt=0, description="of steps")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
 
@@ -67,7 +65,7 @@ class LearnedTask:
         self.bound = LowerBound(LIKELIHOOD_FLOOR)
 
     def initialise(self, frames: Frames) -> None:
-        """Fit the base's directions and its means' tables to the frames.
+        """Fit the base's directions and its coefficients' tables to the frames.
 
         Each as it is, every second also as a JPEG, the others as developed. A model that already has a base, because
         the run starts from other weights, keeps it.
@@ -87,17 +85,16 @@ class LearnedTask:
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
         fitted = bool(self.model.offset.any())
-        if not fitted and len(images) <= self.config.architecture.means:
-            wanted = f"a base of {self.config.architecture.means} directions is fitted to more renditions than that"
-            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.means")
+        if not fitted and len(images) <= self.config.architecture.base:
+            wanted = f"a base of {self.config.architecture.base} directions is fitted to more renditions than that"
+            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.base")
         if not fitted:
             set_base(self.model, images)
-        set_mean_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)
+        set_coefficient_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
-        """One Adam; steps and prior learn faster."""
-        rates = [*self.model.z_steps.parameters(), *self.model.v_steps.parameters()]
-        rates += [p for p in self.model.prior.parameters() if p.requires_grad]
+        """One Adam; steps learn faster."""
+        rates = [*self.model.z_steps.parameters()]
         chosen = {id(p) for p in rates}
         rest = [p for p in self.model.parameters() if id(p) not in chosen and p.requires_grad]
         groups = [{"params": rest}, {"params": rates, "lr": self.config.rate_learning_rate}]
@@ -111,14 +108,14 @@ class LearnedTask:
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss at a random quality for each patch."""
-        raw, srgb = batch["raw"], batch["srgb"]
+        raw = batch["raw"]
         count, device = len(raw), raw.device
         # One quality of each part of the range, in random order: every step sees the whole range.
         parts = (torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)) / count
         # Both ends of the range are met often: networks are at their weakest there.
         quality = (parts * (rate.LEVELS + 48) - 24).clamp(0, rate.LEVELS - 1).long()
         quality = quality[torch.randperm(count, device=device, generator=generator)]
-        result = self._forward(raw, srgb, quality, generator)
+        result = self._forward(batch, quality, generator)
         loss = self._weighted(result, quality).mean()
         low, high = quality < 64, quality >= 192
         scalars = {
@@ -129,22 +126,20 @@ class LearnedTask:
             "psnr_high": _psnr(result["mse"])[high].mean(),
             "bpp_low": result["bpp"][low].mean(),
             "bpp_high": result["bpp"][high].mean(),
-            "bpp_v": result["bpp_v"].mean(),
         }
         return loss, {name: value.detach() for name, value in scalars.items()}
 
     def validate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return bpp and PSNR at `VALIDATION_QUALITIES`; the objective is the loss over all of them."""
-        raw, srgb = batch["raw"], batch["srgb"]
+        raw = batch["raw"]
         scalars: dict[str, Tensor] = {}
         losses = []
         for value in VALIDATION_QUALITIES:
             quality = torch.full((len(raw),), value, dtype=torch.long, device=raw.device)
-            result = self._forward(raw, srgb, quality, None)
+            result = self._forward(batch, quality, None)
             losses.append(self._weighted(result, quality).mean())
             scalars[f"psnr_{value}"] = _psnr(result["mse"]).mean()
             scalars[f"bpp_{value}"] = result["bpp"].mean()
-            scalars[f"bpp_v_{value}"] = result["bpp_v"].mean()
         scalars["psnr_base"] = _psnr(result["mse_base"]).mean()
         scalars["objective"] = torch.stack(losses).mean()
         return scalars
@@ -163,37 +158,30 @@ class LearnedTask:
         return (multiplier * result["relative"] + result["bpp"]) / multiplier.sqrt()
 
     def _forward(
-        self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
+        self, batch: Mapping[str, Tensor], quality: Tensor, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
-        model = self.model
-        means, gains = image_means(model, raw, srgb)
+        model, raw, srgb = self.model, batch["raw"], batch["srgb"]
+        coefficients, gains = image_base(model, batch)
         if generator is not None:
             raw, srgb = crop(raw, srgb, self.config.crop, generator)
         hats = rate.hats(quality)
-        base = apply_base(srgb, means, model.directions, model.offset)
+        base = apply_base(srgb, coefficients, model.directions, model.offset)
         residual = cells(raw - base) * gains
         exact = exact_features(srgb)
         features, guess = model.guide(srgb, base)
         z = model.analysis(residual, guess, features, hats)
-        v = model.hyper_analysis(z, exact)
-        v = v - v.mean((2, 3), keepdim=True)
-        v_steps, z_steps = model.v_steps(quality), model.z_steps(quality)
-        v_hat = gated_round(v / v_steps) * v_steps
-        phi = model.hyper_synthesis(to_grid(v_hat), coarse_means(means, model.mean_scales), hats, exact)
+        z_steps = model.z_steps(quality)
+        phi = model.prior(coarse_coefficients(coefficients, model.coefficient_scales), hats, exact)
         masks = partition(model.order(phi), training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
         decoded = model.synthesis(z_hat, guess, features, hats)
         symbols = (z - mu) / z_steps
         z_bits = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
-        v_bits = bits(model.prior.probability(v_hat, v_steps), self.bound)
         if generator is not None:
             # What is logged is the rate of rounded values; what is descended, that of noise in rounding's place.
             symbols = symbols + torch.rand(symbols.shape, device=raw.device, generator=generator) - 0.5
             z_bits = _instead(z_bits, bits(gaussian_probability(symbols, scales), self.bound))
-            v = v + (torch.rand(v.shape, device=raw.device, generator=generator) - 0.5) * v_steps
-            v_bits = _instead(v_bits, bits(model.prior.probability(v, v_steps), self.bound))
         size = raw.shape[-2] * raw.shape[-1]
-        z_bits, v_bits = z_bits.sum((1, 2, 3)), v_bits.sum((1, 2, 3))
         relative = (decoded - residual).square().mean((1, 2, 3))
         mse = relative / gains.flatten().square()
         if generator is None:
@@ -203,42 +191,47 @@ class LearnedTask:
             "mse": mse,
             "relative": relative,
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
-            "bpp": (z_bits + v_bits) / size,
-            "bpp_v": (v_bits / size).detach(),
+            "bpp": z_bits.sum((1, 2, 3)) / size,
         }
 
 
 def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
     """Fit the base to images' statistics and put it into the model."""
-    directions, offset = fit_directions(images, model.config.means)
-    found = np.stack([solve_means(image, directions, offset) for image in images])
+    directions, offset = fit_directions(images, model.config.base)
+    found = np.stack([solve(image, directions, offset) for image in images])
     # Not the root mean square, which a few odd images decide.
     usual = np.maximum(np.median(np.abs(found), 0), UNIT)
     device = model.directions.device
     model.directions.copy_(torch.as_tensor(directions, dtype=torch.float32, device=device))
     model.offset.copy_(torch.as_tensor(offset, dtype=torch.float32, device=device))
     scales = 2.0 ** np.ceil(np.log2(usual))
-    model.mean_scales.copy_(torch.as_tensor(scales, dtype=torch.float32, device=device))
+    model.coefficient_scales.copy_(torch.as_tensor(scales, dtype=torch.float32, device=device))
 
 
-def set_mean_tables(model: LearnedNetworks, images: list[Moments], pixels: int) -> None:
-    """Fit the tables of m(v) to the means of images, of so many pixels each."""
+def set_coefficient_tables(model: LearnedNetworks, images: list[Moments], pixels: int) -> None:
+    """Fit the tables of the base's coefficients to those of images, of so many pixels each."""
     directions, offset = _base_of(model)
-    integers = np.stack([fitted_means(image, directions, offset, pixels).integers for image in images])
+    integers = np.stack([fitted_coefficients(image, directions, offset, pixels).integers for image in images])
     shifts, rows = fit_sets(integers, gaussian_tables())
-    model.mean_shifts.copy_(torch.as_tensor(shifts))
-    model.mean_tables.copy_(torch.as_tensor(rows))
+    model.coefficient_shifts.copy_(torch.as_tensor(shifts))
+    model.coefficient_tables.copy_(torch.as_tensor(rows))
 
 
-def image_means(model: CodingNetworks, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Return m(v) of each patch, not rounded, float32 (B, M), and its gain (B, 1, 1, 1), from every third pixel."""
+def image_base(model: CodingNetworks, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return each patch's coefficients, not rounded, float32 (B, M), and gain (B, 1, 1, 1).
+
+    Fitted to pixels of its whole frame where the batch has them, as in coding; else to every third pixel of its own.
+    """
+    frame = "frame_raw" in batch
+    raw, srgb = (batch[f"frame_{name}" if frame else name] for name in ("raw", "srgb"))
+    stride = 1 if frame else 3
     directions, offset = _base_of(model)
-    means, errors = [], []
-    for image in (moments(r, s, stride=3) for r, s in zip(raw, srgb, strict=True)):
-        means.append(solve_means(image, directions, offset))
-        errors.append(error(image, offset + directions @ means[-1]))
+    found, errors = [], []
+    for image in (moments(r, s, stride) for r, s in zip(raw, srgb, strict=True)):
+        found.append(solve(image, directions, offset))
+        errors.append(error(image, offset + directions @ found[-1]))
     gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))
-    tensor = torch.as_tensor(np.stack(means), dtype=torch.float32, device=raw.device)
+    tensor = torch.as_tensor(np.stack(found), dtype=torch.float32, device=raw.device)
     return tensor, gains.view(-1, 1, 1, 1)
 
 

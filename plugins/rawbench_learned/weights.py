@@ -19,6 +19,7 @@ from torch import Tensor
 from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
 from rawbench_learned import rate
+from rawbench_learned.architecture import Architecture
 from rawbench_learned.exact import (
     STEP,
     ExactConv2d,
@@ -27,16 +28,13 @@ from rawbench_learned.exact import (
     quantised_weight,
     weight_unit,
 )
-from rawbench_learned.networks import Architecture, CodingNetworks, LearnedNetworks
-from rawbench_learned.tables import Tables, gaussian_tables, joined, table_from_masses
+from rawbench_learned.networks import CodingNetworks, LearnedNetworks
+from rawbench_learned.tables import Tables, gaussian_tables
 
 Layer = tuple[Tensor, "Tensor | None"]
-FORMAT = "rawbench-learned-3"
+FORMAT = "rawbench-learned-4"
 METHOD = "the learned codec"
-V_LEVELS = 16
-"""Qualities share the tables of v in groups of 16."""
-V_REACH = 255
-STEP_TABLES = ("z_steps", "z_offsets", "v_steps", "mean_shifts", "mean_tables")
+STEP_TABLES = ("z_steps", "z_offsets", "coefficient_shifts", "coefficient_tables")
 
 
 @dataclass(frozen=True)
@@ -46,24 +44,20 @@ class Weights:
     Attributes:
         networks: in evaluation mode, exact layers frozen.
         latent_tables: `rate.SCALES` rows.
-        hyper_tables: rows [level * means + channel].
         z_steps: int64 (256, 48), quantisation steps in units of `rate.STEP_UNIT`.
         z_offsets: int64 (256, 48), added to scale indices.
-        v_steps: int64 (16, means), as z_steps.
-        mean_shifts: int64 (sets, means), low bits of each mean that are sent as they are; see `mean_tables`.
-        mean_tables: int64 (sets, means), rows of `latent_tables` for the rest.
+        coefficient_shifts: int64 (sets, base), low bits of each of the base's coefficients that are sent as they are.
+        coefficient_tables: int64 (sets, base), rows of `latent_tables` for the rest.
         digest: SHA-256 of all of it, hexadecimal.
         provenance: how the weights came to be.
     """
 
     networks: CodingNetworks
     latent_tables: Tables
-    hyper_tables: Tables
     z_steps: np.ndarray
     z_offsets: np.ndarray
-    v_steps: np.ndarray
-    mean_shifts: np.ndarray
-    mean_tables: np.ndarray
+    coefficient_shifts: np.ndarray
+    coefficient_tables: np.ndarray
     digest: str
     provenance: dict[str, Any]
 
@@ -76,7 +70,6 @@ def write_weights(path: Path, model: LearnedNetworks, provenance: dict[str, Any]
     """
     tensors = _network_tensors(model) | _step_tensors(model)
     tensors |= _table_tensors("latent_tables", gaussian_tables())
-    tensors |= _table_tensors("hyper_tables", _hyper_tables(model, tensors["v_steps"].numpy()))
     return save_weights(path, FORMAT, tensors, model.config.model_dump(mode="json"), provenance)
 
 
@@ -108,10 +101,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
     try:
         networks = empty_networks(Architecture.model_validate_json(metadata["config"]))
         load_networks(networks, tensors)
-        tables = {
-            name: Tables(*(tensors[f"{name}.{part}"].numpy() for part in ("frequencies", "lengths", "minima")))
-            for name in ("latent_tables", "hyper_tables")
-        }
+        tables = Tables(*(tensors[f"latent_tables.{part}"].numpy() for part in ("frequencies", "lengths", "minima")))
         numbers = {name: tensors[name].numpy().astype(np.int64) for name in STEP_TABLES}
         provenance = json.loads(metadata["provenance"])
     except (KeyError, ValueError, ValidationError, RuntimeError) as error:
@@ -120,7 +110,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
         networks=networks.to(device).eval().requires_grad_(False),
         digest=metadata["digest"],
         provenance=provenance,
-        **tables,
+        latent_tables=tables,
         **numbers,
     )
 
@@ -181,39 +171,12 @@ def _step_tensors(model: LearnedNetworks) -> dict[str, Tensor]:
     qualities = torch.arange(rate.LEVELS)
     with torch.no_grad():
         z_steps = model.z_steps.cpu()(qualities)[:, :, 0, 0]
-        v_steps = model.v_steps.cpu()(v_quality(torch.arange(V_LEVELS)))[:, :, 0, 0]
     return {
         "z_steps": (z_steps / rate.STEP_UNIT).round().to(torch.int32),
         "z_offsets": rate.scale_offsets(z_steps).to(torch.int16),
-        "v_steps": (v_steps / rate.STEP_UNIT).round().to(torch.int32),
-        "mean_shifts": model.mean_shifts.cpu(),
-        "mean_tables": model.mean_tables.cpu(),
+        "coefficient_shifts": model.coefficient_shifts.cpu(),
+        "coefficient_tables": model.coefficient_tables.cpu(),
     }
-
-
-def v_level(quality: int) -> int:
-    """Return the row of tables and steps that v uses at a quality byte."""
-    return quality * V_LEVELS // rate.LEVELS
-
-
-def v_quality(levels: Tensor) -> Tensor:
-    """Return the quality byte whose steps a level of v uses."""
-    return levels * (rate.LEVELS - 1) // (V_LEVELS - 1)
-
-
-def _hyper_tables(model: LearnedNetworks, v_steps: np.ndarray) -> Tables:
-    rows, minima = [], []
-    symbols = torch.arange(-V_REACH, V_REACH + 1, dtype=torch.float32)
-    for steps in v_steps:
-        step = torch.from_numpy(steps).float().view(1, -1, 1, 1) * rate.STEP_UNIT
-        values = (symbols.view(1, 1, -1, 1) * step).expand(1, len(steps), -1, 1)
-        with torch.no_grad():
-            masses = model.prior.cpu().probability(values, step)[0, :, :, 0].double().numpy()
-        for channel in masses:
-            row, minimum = table_from_masses(channel, -V_REACH)
-            rows.append(row)
-            minima.append(minimum)
-    return joined(rows, minima)
 
 
 def _table_tensors(name: str, tables: Tables) -> dict[str, Tensor]:

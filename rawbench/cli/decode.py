@@ -31,7 +31,7 @@ def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tupl
     from rawbench.camera.tensors import srgb_tensor
     from rawbench.files import read_bytes
     from rawbench.photo.pictures import check_output, read_srgb, write_raw
-    from rawbench.run.cell import decode_stream
+    from rawbench.run.coding import decode_stream
     from rawbench.run.device import resolve_device
     from rawbench.stream import read_stream
 
@@ -43,6 +43,7 @@ def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tupl
     kind = resolve_device(device)
     pixels = srgb_tensor(read_srgb(srgb, rendition)).to(kind)
     with naming(stream):
-        raw, seconds, _ = decode_stream(codec, resources, data, pixels, kind)
+        decoded = decode_stream(codec, resources, data, pixels, kind)
+    raw = decoded.raw
     write_raw(output, raw)
-    click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {seconds:.2f} s")
+    click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {decoded.seconds:.2f} s")

@@ -47,7 +47,8 @@ def encode(
     point = choose_point(codec, options, rate_point)
     from rawbench.files import write_atomically
     from rawbench.photo.pictures import check_folder, read_pair
-    from rawbench.run.cell import check_depth, check_sample, encode_stream
+    from rawbench.run.cell import check_depth, check_sample
+    from rawbench.run.coding import encode_stream
     from rawbench.run.device import resolve_device
     from rawbench.run.own_rendition import refuse_own_rendition
     from rawbench.run.rate import bits_per_pixel
@@ -56,11 +57,14 @@ def encode(
     refuse_own_rendition(codec, options)
     check_folder(output)
     kind = resolve_device(device)
-    sample = read_pair(photo, srgb, rendition)
+    sample, fit = read_pair(photo, srgb, rendition)
     check_sample(sample)
     check_depth(codec, options, sample.srgb)
     placed = Sample(sample.info, sample.raw.to(kind), sample.srgb.to(kind))
-    stream, facts, _ = encode_stream(codec, options, point, placed, kind, seed)
-    write_atomically(output, stream)
-    rate = bits_per_pixel(len(stream), sample.info.height, sample.info.width)
-    click.echo(f"{output}: {name} {point.name}, {len(stream)} bytes, {rate:.4f} bpp, {facts['encode_seconds']:.2f} s")
+    encoded = encode_stream(codec, options, point, placed, kind, seed)
+    write_atomically(output, encoded.stream)
+    size = len(encoded.stream)
+    rate = bits_per_pixel(size, sample.info.height, sample.info.width)
+    if fit is not None and fit.is_poor:
+        click.echo(f"rawbench: warning: {srgb}: {fit}: it may show another crop or lens correction", err=True)
+    click.echo(f"{output}: {name} {point.name}, {size} bytes, {rate:.4f} bpp, {encoded.seconds:.2f} s")

@@ -16,11 +16,20 @@ def _describe(codec: Any) -> dict[str, Any]:
         "paper": asdict(codec.paper) if codec.paper else {},
         "format_version": codec.format_version,
         "options": describe_options(codec.Options),
-        "rate_points": [f"{point.name}" for point in codec.rate_points(options)],
+        "rate_points": _rate_points(codec, options),
         "capabilities": capabilities,
         "opted_out_checks": opt_outs,
         "complexity": dict(codec.complexity(options)),
     }
+
+
+def _rate_points(codec: Any, options: Any) -> list[str]:
+    from rawbench.errors import UsageError
+
+    try:
+        return [point.name for point in codec.rate_points(options)]
+    except UsageError as error:
+        return [str(error)]
 
 
 methods = listing_group("methods", _describe, "poly")

@@ -68,19 +68,20 @@ def update(file: Path, jobs: int) -> None:
     from rawbench.judge.reference import read_reference
 
     old = read_reference(file)
-    results = _measure(old.config(), jobs)
+    results = _measure(old.run_config(), jobs)
     try:
         click.echo("\n".join(report_lines(judge_run(old, results, Subset()))))
     except NotComparable as error:
         click.echo(f"the old numbers cannot be compared: {error}")
-    _write(file, results, old.config(), {}, old.tolerances)
+    kept = {name: threshold.text for name, threshold in old.tolerances.items()}
+    _write(file, results, old.run_config(), {}, kept)
 
 
 def _measure(config: Any, jobs: int) -> Any:
     from rawbench.cli.arguments import run_folder
     from rawbench.cli.progress import make_progress
     from rawbench.errors import RawbenchError
-    from rawbench.results.measured import read_results
+    from rawbench.results.run import read_run
     from rawbench.run.device import resolve_device
     from rawbench.run.driver import run_plan
     from rawbench.run.plan import make_plan
@@ -93,17 +94,17 @@ def _measure(config: Any, jobs: int) -> Any:
         raise RawbenchError(f"no reference without every image: {plan.problems[0]}")
     with run_folder(None) as folder, make_progress() as progress:
         run_plan(plan, config, catalogue, folder, device, progress, command="rawbench reference")
-        return read_results(folder)
+        return read_run(folder)
 
 
 def _of_run(run: Path, given: dict[str, Any]) -> tuple[Any, Any]:
     """The part of a run that becomes the reference, and the configuration that would measure it again."""
     from rawbench.errors import UsageError
     from rawbench.judge.reference import METRICS, part_of
-    from rawbench.results.measured import read_results
+    from rawbench.results.run import read_run
     from rawbench.run.config import make_config
 
-    results = read_results(run)
+    results = read_run(run)
     metrics = tuple(given.get("metrics", [name for name in METRICS if name in results.metrics]))
     part = part_of(results, given.get("methods", ()), given.get("dataset", ()), given.get("images", ()),
                    given.get("rate_points", ()), metrics)  # fmt: skip
@@ -128,15 +129,13 @@ def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
 
 
 def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
-    from rawbench import __version__
     from rawbench.errors import UsageError, suggest
-    from rawbench.judge.reference import default_tolerances, make_reference, write_reference
+    from rawbench.judge.reference import default_tolerances, make_reference, parse_tolerances, write_reference
 
-    known = kept or default_tolerances(results.metrics)
+    known = default_tolerances(results.metrics) | (kept or {})
     for name in given:
         if name not in known:
             raise UsageError(f"--tolerance: no rate or metric {name!r}{suggest(name, known)}")
-    tolerances = known | given
-    made = make_reference(results, config, __version__, tolerances)
+    made = make_reference(results, config, parse_tolerances(known | given, results.metrics))
     write_reference(made, file)
-    click.echo(f"{file}: {len(made.cells)} cells, {file.stat().st_size / 1024:.0f} KiB")
+    click.echo(f"{file}: {len(made.run.rows)} cells, {file.stat().st_size / 1024:.0f} KiB")

@@ -63,12 +63,12 @@ def regress(
 def _judge(wanted: Any, subset: Any, run: Path | None, out: Path | None, jobs: int) -> list[Any]:
     from rawbench.cli.progress import make_progress
     from rawbench.judge import gate
-    from rawbench.results.measured import read_results
+    from rawbench.results.run import read_run
     from rawbench.run.device import resolve_device
 
     if run is not None:
-        return gate.judge_run(wanted, read_results(run), subset)
+        return gate.judge_run(wanted, read_run(run), subset)
     catalogue = catalogue_of()
-    plan = gate.plan_reference(wanted, catalogue, resolve_device(wanted.config().device))
+    plan = gate.plan_reference(wanted, catalogue, resolve_device(wanted.config.device))
     with run_folder(out) as folder, make_progress() as progress:
         return gate.run_reference(wanted, plan, catalogue, folder, progress, subset, jobs)

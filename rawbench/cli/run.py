@@ -71,8 +71,8 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         _print_plan(plan, folder, device)
         return
     from rawbench.cli.progress import make_progress
-    from rawbench.results.store import Store
-    from rawbench.tables.run_table import print_table, shown_metrics, summarise, summarise_ceilings
+    from rawbench.results.run import read_run
+    from rawbench.tables.run_table import print_table, shown_metrics
 
     command = " ".join(["rawbench", *sys.argv[1:]])
     untimed: list[str] = []
@@ -87,9 +87,8 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
         raise click.exceptions.Exit(130) from None
     click.echo()
-    with Store.open(folder) as store:
-        shown = shown_metrics(store, settings.metrics)
-        print_table(store, summarise(store), summarise_ceilings(store), shown)
+    measured = read_run(folder)
+    print_table(measured, shown_metrics(measured, settings.metrics))
     _finish(plan, summary, untimed)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from rawbench.executor import Executor, T
+from rawbench.executor import Executor, T, Work
 
 
 class Serial(Executor):
@@ -14,6 +14,6 @@ class Serial(Executor):
     name = "serial"
     summary = "one cell after another, in this process"
 
-    def map_unordered(self, function: Callable[[T], Any], jobs: Iterable[T]) -> Iterator[tuple[T, Any]]:
+    def map_unordered(self, function: Callable[[T], Any] | Work[T], jobs: Iterable[T]) -> Iterator[tuple[T, Any]]:
         for job in jobs:
             yield job, function(job)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from rawbench.errors import NotComparable, UsageError, suggest
+from rawbench.results.facts import Rule
 from rawbench.results.means import Row, curves, image_curves
-from rawbench.results.measured import Results, place_of
-from rawbench.results.rd import Delta, bd_psnr, bd_rate
+from rawbench.results.rd import Delta, Point, bd_psnr, bd_rate
+from rawbench.results.run import Run, mean_groups
+from rawbench.types import Place
 
 RESAMPLES = 2000
 SEED = 0
@@ -102,7 +104,7 @@ class Comparison:
     notes: tuple[str, ...]
 
 
-def compare_results(a: Results, b: Results, metric: str = "psnr", pairs: Mapping[str, str] | None = None) -> Comparison:
+def compare_results(a: Run, b: Run, metric: str = "psnr", pairs: Mapping[str, str] | None = None) -> Comparison:
     """Compare two runs.
 
     Args:
@@ -123,11 +125,11 @@ def compare_results(a: Results, b: Results, metric: str = "psnr", pairs: Mapping
     methods = {row.method: row.method for row, _ in ok} if not pairs else dict(pairs)
     if not ok and not pairs:
         raise NotComparable(f"{a.name} and {b.name} have no cell in common" + _left_out_text(left_out))
-    sign = 1 if a.metrics[metric]["higher_is_better"] else -1
+    sign = 1 if a.metrics[metric].higher_is_better else -1
     return Comparison(
         names=(a.name, b.name),
         metric=metric,
-        unit=a.metrics[metric]["unit"],
+        unit=a.metrics[metric].unit,
         points=() if pairs else tuple(_compare_points(ok, metric, sign)),
         curves=tuple(_compare_curves(a, b, left_out, metric, sign, methods)),
         missing=() if pairs else tuple(_missing(a, b, rows_a, rows_b)),
@@ -136,26 +138,27 @@ def compare_results(a: Results, b: Results, metric: str = "psnr", pairs: Mapping
     )
 
 
-def _check(a: Results, b: Results, metric: str, pairs: Mapping[str, str]) -> None:
+def _check(a: Run, b: Run, metric: str, pairs: Mapping[str, str]) -> None:
     for run, methods in ((a, pairs.keys()), (b, pairs.values())):
         if metric not in run.metrics:
             raise UsageError(f"{run.name} has no metric {metric!r}{suggest(metric, run.metrics)}")
         for method in methods:
             if method not in run.methods:
                 raise UsageError(f"{run.name} has no method {method!r}{suggest(method, run.methods)}")
-    if a.meta["protocol"] != b.meta["protocol"]:
-        raise NotComparable(f"{a.name} has protocol {a.meta['protocol']!r}, {b.name} has {b.meta['protocol']!r}")
-    versions = a.metrics[metric]["version"], b.metrics[metric]["version"]
+    if a.meta.protocol != b.meta.protocol:
+        raise NotComparable(f"{a.name} has protocol {a.meta.protocol!r}, {b.name} has {b.meta.protocol!r}")
+    versions = a.metrics[metric].version, b.metrics[metric].version
     if versions[0] != versions[1]:
         raise NotComparable(f"metric {metric} is version {versions[0]} in {a.name}, {versions[1]} in {b.name}")
 
 
-def _digest(run: Results, image: tuple[str, str]) -> str:
-    return run.images[image]["source_digest"]
+def _digest(run: Run, image: tuple[str, str]) -> str:
+    return run.images[image].source_digest
 
 
-def _keep(run: Results, left_out: Sequence[tuple[str, str]]) -> dict[tuple[str, str, str, str], Row]:
-    return {place_of(row): row for row in run.rows if (row.dataset, row.image) not in left_out}
+def _keep(run: Run, left_out: Sequence[tuple[str, str]]) -> dict[Place, Row]:
+    lost = set(left_out)
+    return {place: row for place, row in run.by_place.items() if (row.dataset, row.image) not in lost}
 
 
 def _compare_points(pairs: Sequence[tuple[Row, Row]], metric: str, sign: int) -> Iterable[PointComparison]:
@@ -163,16 +166,11 @@ def _compare_points(pairs: Sequence[tuple[Row, Row]], metric: str, sign: int) ->
     for a, b in pairs:
         groups.setdefault((a.dataset, a.method, a.rate_order, a.rate_point), []).append((a, b))
     for (dataset, method, _, point), group in sorted(groups.items()):
-        sizes = [100 * (_value(b, "bytes") / _value(a, "bytes") - 1) for a, b in group]
-        gains = [_difference(_value(a, metric), _value(b, metric)) for a, b in group]
+        sizes = [100 * (b.value("bytes") / a.value("bytes") - 1) for a, b in group]
+        gains = [_difference(a.value(metric), b.value(metric)) for a, b in group]
         kinds = [_kind(size, sign * gain) for size, gain in zip(sizes, gains, strict=True)]
         counts = [kinds.count(kind) for kind in ("better", "worse", "traded", "same")]
         yield PointComparison(dataset, method, point, bootstrap(sizes), bootstrap(gains), *counts)
-
-
-def _value(row: Row, name: str) -> float:
-    value = row.values.get(name)
-    return math.nan if value is None else value
 
 
 def _difference(a: float, b: float) -> float:
@@ -202,14 +200,14 @@ def bootstrap(values: Iterable[float], resamples: int = RESAMPLES, seed: int = S
 
 
 def _compare_curves(
-    a: Results, b: Results, left_out: Sequence[tuple[str, str]], metric: str, sign: int, methods: Mapping[str, str]
+    a: Run, b: Run, left_out: Sequence[tuple[str, str]], metric: str, sign: int, methods: Mapping[str, str]
 ) -> Iterable[CurveComparison]:
     for first, second in methods.items():
         shared = _shared_images(a, b, left_out, first, second)
         for dataset in sorted({dataset for dataset, _ in shared}):
             images = {image for place, image in shared if place == dataset}
             rows_a, rows_b = (_rows(run, dataset, images, m, metric, sign) for run, m in ((a, first), (b, second)))
-            pooled = _mean_curve(a, rows_a, metric), _mean_curve(b, rows_b, metric)
+            pooled = mean_curve(rows_a, metric, a.rules), mean_curve(rows_b, metric, b.rules)
             each = _image_deltas(rows_a, rows_b, metric)
             numbers = [delta.value for delta in each if delta.value is not None]
             title = first if first == second else f"{first} -> {second}"
@@ -218,11 +216,11 @@ def _compare_curves(
 
 
 def _shared_images(
-    a: Results, b: Results, left_out: Sequence[tuple[str, str]], first: str, second: str
+    a: Run, b: Run, left_out: Sequence[tuple[str, str]], first: str, second: str
 ) -> set[tuple[str, str]]:
     """Images that both methods have been run on, without a failure in either."""
 
-    def clean(run: Results, method: str) -> set[tuple[str, str]]:
+    def clean(run: Run, method: str) -> set[tuple[str, str]]:
         mine = [row for row in run.rows if row.method == method]
         failed = {(row.dataset, row.image) for row in mine if row.status != "ok"}
         return {(row.dataset, row.image) for row in mine} - failed
@@ -230,18 +228,14 @@ def _shared_images(
     return (clean(a, first) & clean(b, second)) - set(left_out)
 
 
-def _rows(run: Results, dataset: str, images: set[str], method: str, metric: str, sign: int) -> list[Row]:
-    from dataclasses import replace
-
+def _rows(run: Run, dataset: str, images: set[str], method: str, metric: str, sign: int) -> list[Row]:
     chosen = [r for r in run.rows if r.method == method and r.dataset == dataset and r.image in images]
-    return [replace(r, values={**r.values, metric: sign * _value(r, metric)}) for r in chosen]
+    return [replace(r, values={**r.values, metric: sign * r.value(metric)}) for r in chosen]
 
 
-def _mean_curve(run: Results, rows: Sequence[Row], metric: str) -> list:
-    from dataclasses import replace
-
-    groups = replace(run, rows=tuple(rows)).means()
-    return next(iter(curves(groups, metric).values()), [])
+def mean_curve(rows: Sequence[Row], metric: str, rules: Mapping[str, Rule]) -> list[Point]:
+    """The curve of the means of one method's cells on one dataset."""
+    return next(iter(curves(mean_groups(rows, rules), metric).values()), [])
 
 
 def _image_deltas(rows_a: Sequence[Row], rows_b: Sequence[Row], metric: str) -> list[Delta]:
@@ -250,7 +244,7 @@ def _image_deltas(rows_a: Sequence[Row], rows_b: Sequence[Row], metric: str) -> 
     return [bd_rate(mine[key], other[key]) for key in sorted(mine) if key in other]
 
 
-def _missing(a: Results, b: Results, rows_a: Mapping, rows_b: Mapping) -> Iterable[str]:
+def _missing(a: Run, b: Run, rows_a: Mapping, rows_b: Mapping) -> Iterable[str]:
     """What only one run has, under the widest name that fits it, and what failed."""
     for run, mine, others in ((a, rows_a, rows_b), (b, rows_b, rows_a)):
         lost: dict[str, list[Row]] = {}
@@ -266,7 +260,7 @@ def _missing(a: Results, b: Results, rows_a: Mapping, rows_b: Mapping) -> Iterab
                 yield f"failed in {run.name}: {run.messages.get(place) or row.status}"
 
 
-def _lost_from(run: Results, row: Row) -> str:
+def _lost_from(run: Run, row: Row) -> str:
     """What a run has nothing of: the row's dataset, method, image, or only the rate point."""
     if row.dataset not in run.datasets:
         return f"dataset {row.dataset}"
@@ -281,7 +275,7 @@ def _point_name(row: Row) -> str:
     return f"{row.method} {row.rate_point}"
 
 
-def _count_missing(a: Results, b: Results, rows_a: Mapping, rows_b: Mapping) -> int:
+def _count_missing(a: Run, b: Run, rows_a: Mapping, rows_b: Mapping) -> int:
     """Cells that only one run has, or that failed in one."""
     return len(rows_a.keys() ^ rows_b.keys()) + sum(
         any(rows[place].status != "ok" for rows in (rows_a, rows_b)) for place in rows_a.keys() & rows_b.keys()
@@ -292,12 +286,12 @@ def _left_out_text(left_out: Sequence[tuple[str, str]]) -> str:
     return f" ({len(left_out)} images have other pixels in the other run)" if left_out else ""
 
 
-def _notes(a: Results, b: Results, left_out: Sequence[tuple[str, str]]) -> Iterable[str]:
-    yield a.meta["protocol"]
+def _notes(a: Run, b: Run, left_out: Sequence[tuple[str, str]]) -> Iterable[str]:
+    yield a.meta.protocol
     yield f"differences are {b.name} minus {a.name}, paired by image; intervals are 95 % bootstrap of the mean"
-    libraries = [env.get("libraries", {}) for run in (a, b) for env in run.environments]
+    libraries = [environment.libraries for run in (a, b) for environment in run.environments]
     if any(found != libraries[0] for found in libraries):
-        changed = sorted({name for found in libraries for name in found if found[name] != libraries[0].get(name)})
+        changed = sorted({name for found in libraries for name in found if found.get(name) != libraries[0].get(name)})
         yield f"measured with other versions of {', '.join(changed)}"
     if left_out:
         yield f"left out, as the pixels differ: {', '.join(f'{d}/{i}' for d, i in left_out)}"
@@ -374,18 +368,18 @@ def verdict_line(comparison: Comparison) -> str:
 
 def markdown_comment(comparison: Comparison) -> str:
     """A comment for a pull request: the verdict first, the rate points and what is missing folded."""
-    from rawbench.tables.text import markdown
+    from rawbench.tables.text import markdown, markdown_text
 
-    a, b = comparison.names
+    a, b = map(markdown_text, comparison.names)
     parts = [f"### rawbench: {b} against {a}", f"{sum_up(comparison)}"]
     for title, head, body in tables(comparison):
-        text = markdown(head, [[cell.replace("|", "\\|") for cell in row] for row in body])
+        text = markdown(head, body)
         parts.append(text if title == "Curves" else _folded(f"{title} ({len(body)})", text))
     if comparison.missing:
-        listed = "\n".join(f"* {line}" for line in comparison.missing)
+        listed = "\n".join(f"* {markdown_text(line)}" for line in comparison.missing)
         parts.append(_folded(f"Missing or failed ({comparison.missing_cells})", listed))
     below = [*reasons(comparison), *comparison.notes]
-    return "\n\n".join([*parts, "\n".join(f"<sub>{note}</sub><br>" for note in below)])
+    return "\n\n".join([*parts, "\n".join(f"<sub>{markdown_text(note)}</sub><br>" for note in below)])
 
 
 def sum_up(comparison: Comparison) -> str:

@@ -11,19 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from rawbench.errors import NotComparable, PluginError, RawbenchError, UsageError
-from rawbench.judge.reference import SAME, Reference, environment_of
+from rawbench.judge.compare import mean_curve
+from rawbench.judge.reference import BD_METRIC, Reference
 from rawbench.judge.threshold import Threshold, format_number
-from rawbench.results.means import Row, curves, group_by_camera
-from rawbench.results.measured import ALL_CAMERAS, Results, place_of
+from rawbench.results.facts import Rule
+from rawbench.results.means import Row
 from rawbench.results.rd import bd_rate
+from rawbench.results.run import Run, read_run
+from rawbench.types import Place
 
 if TYPE_CHECKING:
     from rawbench.plugins import Catalogue
     from rawbench.run.driver import Progress
-    from rawbench.run.plan import Cell, Plan
+    from rawbench.run.plan import Plan
 
 FINE, REGRESSION, NOT_COMPARABLE, FAILED = 0, 1, 3, 4
 # By how bad they are; the exit code is that of the worst.
@@ -35,7 +38,6 @@ EXIT_CODES = {
     "not judged": FINE,
     "fine": FINE,
 }
-BD_METRIC = "psnr"
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,9 @@ class Subset:
             patterns[kind] = (*patterns.get(kind, ()), *(v.strip() for v in values.split(",") if v.strip()))
         return cls(patterns)
 
-    def holds(self, method: str, rate_point: str, dataset: str, image: str) -> bool:
+    def holds(self, place: Place) -> bool:
         """Whether a cell belongs to it."""
-        values = {"method": method, "rate_point": rate_point, "dataset": dataset, "image": image}
-        return all(any(fnmatchcase(values[kind], p) for p in wanted) for kind, wanted in self.patterns.items())
+        return all(any(fnmatchcase(getattr(place, kind), p) for p in wanted) for kind, wanted in self.patterns.items())
 
 
 def select_cells(reference: Reference, subset: Subset) -> list[Row]:
@@ -94,36 +95,44 @@ def select_cells(reference: Reference, subset: Subset) -> list[Row]:
     Raises:
         NotComparable: there are none.
     """
-    rows = [row for row in reference.rows() if subset.holds(*place_of(row))]
+    rows = [row for row in reference.run.rows if subset.holds(row.place)]
     if not rows:
-        raise NotComparable("nothing to measure: " + ("no cell is in the subset" if reference.cells else "no cells"))
+        raise NotComparable("nothing to measure: " + ("no cell is in the subset" if reference.run.rows else "no cells"))
     return rows
 
 
 def check_comparable(
-    reference: Reference, protocol: str, metrics: Mapping[str, int], digests: Mapping[str, str], subset: Subset
+    reference: Reference,
+    protocol: str,
+    metrics: Mapping[str, int],
+    digests: Mapping[tuple[str, str], str],
+    subset: Subset,
 ) -> None:
-    """Refuse numbers that mean something else: another protocol, metric version or image.
+    """Refuse a reference that judges nothing, and numbers that mean something else than its own.
 
     Args:
         reference: to compare with.
         protocol: of the new numbers.
         metrics: version by name.
-        digests: of images, by ``DATASET/IMAGE``; images that are not there are missing cells, not another dataset.
+        digests: of images, by (dataset, image); images that are not there are missing cells, not another dataset.
         subset: what is compared of it.
 
     Raises:
         NotComparable: says what differs.
     """
-    if reference.protocol != protocol:
-        raise NotComparable(f"the reference's protocol is {reference.protocol!r}, this one is {protocol!r}")
-    for name, version in reference.metrics.items():
+    if lacking := reference.lacking():
+        raise NotComparable(f"nothing to measure: the reference has {lacking}")
+    own = reference.run
+    if own.meta.protocol != protocol:
+        raise NotComparable(f"the reference's protocol is {own.meta.protocol!r}, this one is {protocol!r}")
+    for name, version in reference.versions.items():
         if metrics.get(name) not in (None, version):
             raise NotComparable(f"metric {name} is version {version} in the reference, {metrics[name]} here")
-    for name in dict.fromkeys(f"{row.dataset}/{row.image}" for row in select_cells(reference, subset)):
-        digest = reference.images[name]["digest"]
-        if digests.get(name, digest) != digest:
-            raise NotComparable(f"image {name} has digest {digests[name][:16]}, in the reference {digest[:16]}")
+    for key in dict.fromkeys((row.dataset, row.image) for row in select_cells(reference, subset)):
+        digest = own.images[key].source_digest
+        if digests.get(key, digest) != digest:
+            name = "/".join(key)
+            raise NotComparable(f"image {name} has digest {digests[key][:16]}, in the reference {digest[:16]}")
 
 
 def plan_reference(reference: Reference, catalogue: Catalogue, device: str) -> Plan:
@@ -136,7 +145,7 @@ def plan_reference(reference: Reference, catalogue: Catalogue, device: str) -> P
     from rawbench.run.plan import make_plan
 
     try:
-        return make_plan(reference.config(), catalogue, device)
+        return make_plan(reference.run_config(), catalogue, device)
     except UsageError as error:
         raise NotComparable(f"the reference cannot be run: {error}") from None
     except PluginError as error:
@@ -146,7 +155,7 @@ def plan_reference(reference: Reference, catalogue: Catalogue, device: str) -> P
 def check_plan(reference: Reference, plan: Plan, catalogue: Catalogue, subset: Subset) -> None:
     """Refuse before anything is run; see ``check_comparable``."""
     versions = {name: catalogue.metrics.load(name).version for name in plan.metrics}
-    digests = {f"{cell.dataset.label}/{cell.image.id}": cell.image.source_digest for cell in plan.cells}
+    digests = {(cell.dataset.label, cell.image.id): cell.image.source_digest for cell in plan.cells}
     check_comparable(reference, plan.protocol, versions, digests, subset)
 
 
@@ -167,46 +176,38 @@ def run_reference(
     Raises:
         NotComparable: see ``check_comparable``, or there is nothing to measure.
     """
-    from rawbench.results.measured import read_results
     from rawbench.run.driver import run_plan
 
     check_plan(reference, plan, catalogue, subset)
-    listed = {place_of(row) for row in select_cells(reference, subset)}
-    chosen = replace(plan, cells=tuple(cell for cell in plan.cells if _place(cell) in listed))
+    listed = {row.place for row in select_cells(reference, subset)}
+    chosen = replace(plan, cells=tuple(cell for cell in plan.cells if cell.place in listed))
     if not chosen.cells:
         raise NotComparable("nothing was measured: no cell of the reference exists any more")
-    config = reference.config().model_copy(update={"jobs": jobs})
+    config = reference.run_config().model_copy(update={"jobs": jobs})
     run_plan(chosen, config, catalogue, folder, chosen.cells[0].device, progress, "all", "rawbench regress")
-    unlisted = [_place(cell) for cell in plan.cells if _place(cell) not in listed and subset.holds(*_place(cell))]
-    return compare_cells(reference, read_results(folder), subset, unlisted)
+    unlisted = [cell.place for cell in plan.cells if cell.place not in listed and subset.holds(cell.place)]
+    return compare_cells(reference, read_run(folder), subset, unlisted)
 
 
-def _place(cell: Cell) -> tuple[str, str, str, str]:
-    return cell.method.label, cell.rate_point.name, cell.dataset.label, cell.image.id
-
-
-def judge_run(reference: Reference, results: Results, subset: Subset) -> list[Verdict]:
+def judge_run(reference: Reference, results: Run, subset: Subset) -> list[Verdict]:
     """Judge a run that was made before; methods and images that the reference does not name are left aside.
 
     Raises:
         NotComparable: see ``check_comparable``.
     """
-    versions = {name: metric["version"] for name, metric in results.metrics.items()}
-    digests = {f"{d}/{i}": image["source_digest"] for (d, i), image in results.images.items()}
-    check_comparable(reference, results.meta["protocol"], versions, digests, subset)
-    listed = {place_of(row) for row in reference.rows()}
-    columns = {(row.method, row.dataset, row.image) for row in reference.rows()}
+    versions = {name: metric.version for name, metric in results.metrics.items()}
+    digests = {key: image.source_digest for key, image in results.images.items()}
+    check_comparable(reference, results.meta.protocol, versions, digests, subset)
+    columns = {(row.method, row.dataset, row.image) for row in reference.run.rows}
     unlisted = [
-        place_of(row)
+        row.place
         for row in results.rows
-        if place_of(row) not in listed and (row.method, row.dataset, row.image) in columns
+        if row.place not in reference.run.by_place and (row.method, row.dataset, row.image) in columns
     ]
-    return compare_cells(reference, results, subset, [place for place in unlisted if subset.holds(*place)])
+    return compare_cells(reference, results, subset, [place for place in unlisted if subset.holds(place)])
 
 
-def compare_cells(
-    reference: Reference, results: Results, subset: Subset, unlisted: Sequence[tuple[str, str, str, str]] = ()
-) -> list[Verdict]:
+def compare_cells(reference: Reference, results: Run, subset: Subset, unlisted: Sequence[Place] = ()) -> list[Verdict]:
     """A verdict for every cell of a reference and for every curve, the worst first.
 
     Args:
@@ -216,61 +217,57 @@ def compare_cells(
         unlisted: cells that exist but are not in the reference.
     """
     rows = select_cells(reference, subset)
-    found = {place_of(row): row for row in results.rows}
-    thresholds = thresholds_for(reference, results)
-    verdicts = [
-        Verdict(method, f"{point} on {dataset}/{image}", "missing", ("it is not in the reference",))
-        for method, point, dataset, image in unlisted
-    ]
-    for row in rows:
-        place = place_of(row)
-        verdicts.append(_compare_cell(row, found.get(place), thresholds, results.messages.get(place, "")))
-    verdicts += _compare_curves(rows, found, thresholds, results.rules)
+    thresholds = reference.thresholds(results.environments)
+    verdicts = [Verdict(place.method, _where(place), "missing", ("it is not in the reference",)) for place in unlisted]
+    names = ("bytes", *reference.run.metrics)
+    verdicts += [_compare_cell(row, results.by_place.get(row.place), names, thresholds) for row in rows]
+    verdicts += _compare_curves(rows, results.by_place, thresholds, results.rules)
     order = list(EXIT_CODES)
     return sorted(verdicts, key=lambda verdict: order.index(verdict.status))
 
 
-def thresholds_for(reference: Reference, results: Results) -> dict[str, Threshold]:
-    """The tolerances that apply: those for the same environment, where every cell was measured in such a one."""
-    here = {environment_of(environment)["digest"] for environment in results.environments}
-    same = here == {reference.environment["digest"]}
-    found = {name: text for name, text in reference.tolerances.items() if not name.endswith(SAME)}
-    if same:
-        found |= {n.removesuffix(SAME): text for n, text in reference.tolerances.items() if n.endswith(SAME)}
-    return {name: Threshold.parse(text) for name, text in found.items()}
+def _where(place: Place) -> str:
+    return str(place).removeprefix(f"{place.method} ")
 
 
-def _compare_cell(was: Row, now: Row | None, thresholds: Mapping[str, Threshold], message: str) -> Verdict:
-    place = f"{was.rate_point} on {was.dataset}/{was.image}"
+def _compare_cell(was: Row, now: Row | None, names: Sequence[str], thresholds: Mapping[str, Threshold]) -> Verdict:
+    """Judge a cell by bytes and by every metric of the reference: what either has not is missing, and said."""
+    place = _where(was.place)
     if now is None:
         return Verdict(was.method, place, "missing", ("it was not measured",))
     if now.status != "ok":
-        cause = message.partition(f"{was.image}: ")[2] or message
+        cause = now.message.partition(f"{was.image}: ")[2] or now.message
         return Verdict(was.method, place, "failed", (f"{now.status}: {cause}",))
-    worse, better, absent = [], [], []
-    for name in was.values:
-        if name not in thresholds:
-            continue
-        before, after = was.values[name], now.values.get(name)
-        if name not in now.values:
-            absent.append(f"{name} was not measured")
-        elif before is None or after is None:
-            if before is not None:
-                worse.append(
-                    f"{name} was {format_number(before)}, is not defined now, allowed is {thresholds[name].text}"
-                )
-        elif sentence := thresholds[name].fails(before, after):
-            worse.append(f"{name} {sentence}")
-        elif sentence := thresholds[name].beats(before, after):
-            better.append(f"{name} {sentence}")
-    for status, findings in (("missing", absent), ("regressed", worse), ("better", better)):
-        if findings:
-            return Verdict(was.method, place, status, tuple(findings))
-    return Verdict(was.method, place, "fine")
+    found: dict[str, list[str]] = {"missing": [], "regressed": [], "better": [], "fine": []}
+    for name in names:
+        status, sentence = _compare_value(name, was, now, thresholds[name])
+        found.setdefault(status, []).append(sentence)
+    if len(found["fine"]) + len(found["regressed"]) + len(found["better"]) < min(2, len(names)):
+        found["missing"].append("nothing of its quality can be compared")
+    status = next(status for status, sentences in found.items() if sentences)
+    return Verdict(was.method, place, status, tuple(sentence for sentence in found[status] if sentence))
+
+
+def _compare_value(name: str, was: Row, now: Row, threshold: Threshold) -> tuple[str, str]:
+    """What is said of one rate or metric of a cell; ``undefined`` where it is in both."""
+    before, after = was.values.get(name), now.values.get(name)
+    if name not in was.values:
+        return "missing", f"the reference has no {name} of it"
+    if name not in now.values:
+        return "missing", f"{name} was not measured"
+    if before is None:
+        return ("undefined", "") if after is None else ("missing", f"the reference has no value of {name} for it")
+    if after is None:
+        return "regressed", f"{name} was {format_number(before)}, is not defined now, allowed is {threshold.text}"
+    if sentence := threshold.fails(before, after):
+        return "regressed", f"{name} {sentence}"
+    if sentence := threshold.beats(before, after):
+        return "better", f"{name} {sentence}"
+    return "fine", ""
 
 
 def _compare_curves(
-    rows: list[Row], found: Mapping[Any, Row], thresholds: Mapping[str, Threshold], rules: Mapping[str, Any]
+    rows: list[Row], found: Mapping[Place, Row], thresholds: Mapping[str, Threshold], rules: Mapping[str, Rule]
 ) -> list[Verdict]:
     """BD-rate of each method against its own reference, over the mean of the images that are compared."""
     if "bd_rate" not in thresholds or not any(BD_METRIC in row.values for row in rows):
@@ -279,16 +276,16 @@ def _compare_curves(
     for row in rows:
         places[row.dataset, row.rendition, row.method].append(row)
     return [
-        _compare_curve(was, [found[place_of(r)] for r in was if place_of(r) in found], thresholds["bd_rate"], rules)
+        _compare_curve(was, [found[row.place] for row in was if row.place in found], thresholds["bd_rate"], rules)
         for was in places.values()
     ]
 
 
-def _compare_curve(was: list[Row], now: list[Row], threshold: Threshold, rules: Mapping[str, Any]) -> Verdict:
+def _compare_curve(was: list[Row], now: list[Row], threshold: Threshold, rules: Mapping[str, Rule]) -> Verdict:
     method, place = was[0].method, f"on {was[0].dataset}"
     if len(now) < len(was) or any(row.status != "ok" for row in now):
         return Verdict(method, place, "not judged", ("no BD-rate, as cells failed or are missing",))
-    before, after = _mean_curve(was, rules), _mean_curve(now, rules)
+    before, after = (mean_curve(rows, BD_METRIC, rules) for rows in (was, now))
     if (itself := bd_rate(before, before)).value is None:
         return Verdict(method, place, "not judged", (f"no BD-rate: {itself.reason.replace('anchor', 'reference')}",))
     delta = bd_rate(before, after)
@@ -303,14 +300,11 @@ def _compare_curve(was: list[Row], now: list[Row], threshold: Threshold, rules: 
     return Verdict(method, place, "fine")
 
 
-def _mean_curve(rows: list[Row], rules: Mapping[str, Any]) -> list[Any]:
-    groups = group_by_camera([replace(row, camera=ALL_CAMERAS) for row in rows], rules)
-    return next(iter(curves(groups, BD_METRIC).values()))
-
-
-def exit_code(verdicts: Iterable[Verdict]) -> int:
-    """That of the worst verdict."""
-    return max((EXIT_CODES[verdict.status] for verdict in verdicts), default=NOT_COMPARABLE)
+def exit_code(verdicts: Sequence[Verdict]) -> int:
+    """That of the worst verdict; where nothing was judged, that of what cannot be compared."""
+    if all(verdict.status == "not judged" for verdict in verdicts):
+        return NOT_COMPARABLE
+    return max(EXIT_CODES[verdict.status] for verdict in verdicts)
 
 
 def report_lines(verdicts: Sequence[Verdict]) -> list[str]:

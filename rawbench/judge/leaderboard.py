@@ -7,17 +7,19 @@ it; nothing is interpolated but the BD-rate, which has its guard. Runs on other 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Any
 
-from rawbench.errors import UsageError
+from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
-from rawbench.results.costs import cost_text, costs_of, machine_text, timing_notes
+from rawbench.results.comparable import check_word, falling_lines
+from rawbench.results.costs import cost_text, costs_of, timing_notes
+from rawbench.results.facts import Environment, ImageFacts
 from rawbench.results.means import CEILED, Group, curves
-from rawbench.results.measured import Results, read_results
 from rawbench.results.rd import Point, bd_rate, sort_curve
+from rawbench.results.run import Run, read_run
 
 BUDGETS = (0.01, 0.1, 1.0)
 METRIC = "psnr"
@@ -30,14 +32,18 @@ class Entry:
     """One method of one run on one dataset."""
 
     method: str
-    run: Results
+    run: Run
     groups: tuple[Group, ...]
 
-    @property
+    @cached_property
+    def full(self) -> list[Group]:
+        """The rate points that were measured on every image, without failures."""
+        return [group for group in self.run.full_means if (group.dataset, group.method) == self.place]
+
+    @cached_property
     def curve(self) -> list[Point]:
-        """(bpp, PSNR) of the rate points that were measured on every image, without failures."""
-        full = [group for group in self.run.full_means() if (group.dataset, group.method) == self.place]
-        return next(iter(curves(full, METRIC).values()), [])
+        """(bpp, PSNR) of those."""
+        return next(iter(curves(self.full, METRIC).values()), [])
 
     @property
     def place(self) -> tuple[str, str]:
@@ -46,7 +52,7 @@ class Entry:
     @property
     def partial(self) -> int:
         """Rate points that are on no curve: not measured on every image, or failed on one."""
-        return len(self.groups) - sum((g.dataset, g.method) == self.place for g in self.run.full_means())
+        return len(self.groups) - len(self.full)
 
     @property
     def failed(self) -> int:
@@ -68,13 +74,13 @@ class Board:
     entries: tuple[Entry, ...]
 
     @property
-    def images(self) -> dict:
+    def images(self) -> dict[str, ImageFacts]:
         """The images, from any run: they are the same in all."""
         run = self.entries[0].run
         return {image: facts for (dataset, image), facts in run.images.items() if dataset == self.dataset}
 
 
-def read_runs(folder: Path) -> list[Results]:
+def read_runs(folder: Path) -> list[Run]:
     """The committed runs, by name.
 
     Raises:
@@ -82,23 +88,23 @@ def read_runs(folder: Path) -> list[Results]:
     """
     if not folder.is_dir():
         raise UsageError(f"there is no folder {folder} with committed runs")
-    return [read_results(path) for path in sorted(folder.glob("*.json"))]
+    return [read_run(path) for path in sorted(folder.glob("*.json"))]
 
 
-def make_boards(runs: Sequence[Results]) -> list[Board]:
+def make_boards(runs: Sequence[Run]) -> list[Board]:
     """Group the methods of all runs by the images that they were measured on."""
     found: dict[tuple[str, str], list[Entry]] = {}
     for run in runs:
         for dataset in run.datasets:
-            groups = [group for group in run.means() if group.dataset == dataset]
+            groups = [group for group in run.means if group.dataset == dataset]
             for method in dict.fromkeys(group.method for group in groups):
                 mine = tuple(group for group in groups if group.method == method)
                 found.setdefault((dataset, _digest(run, dataset)), []).append(Entry(method, run, mine))
     return [Board(dataset, digest, tuple(_ranked(found[dataset, digest]))) for dataset, digest in sorted(found)]
 
 
-def _digest(run: Results, dataset: str) -> str:
-    digests = {image: facts["source_digest"] for (place, image), facts in run.images.items() if place == dataset}
+def _digest(run: Run, dataset: str) -> str:
+    digests = {image: facts.source_digest for (place, image), facts in run.images.items() if place == dataset}
     return digest_json(digests)[:12]
 
 
@@ -119,11 +125,37 @@ def best_within(curve: Sequence[Point], budget: float) -> Point | None:
 
 
 def choose_anchor(entries: Sequence[Entry]) -> Entry:
-    """The method whose curve covers the most of the other curves that it gives a BD-rate to.
+    """The method whose BD-rates say the most: over much of the other curves, and not all near -100 % or far above.
 
-    A BD-rate over a sliver of a curve says little, however many methods have one.
+    The last of the ranking is none, where there are others with a curve: everything is better than the worst.
     """
-    return max(entries, key=lambda anchor: sum(covered(anchor, other) for other in entries if other is not anchor))
+    able = [entry for entry in entries if bd_rate(entry.curve, entry.curve).value is not None] or list(entries)
+    candidates = able[:-1] if len(able) > 2 else able
+    return max(candidates, key=lambda anchor: sum(told_by(anchor, other) for other in entries if other is not anchor))
+
+
+def told_by(anchor: Entry, test: Entry) -> float:
+    """How much a BD-rate says, 0 to 1: its share of the curve, the less the more the rates are apart."""
+    delta = bd_rate(anchor.curve, test.curve)
+    if delta.value is None or delta.value <= -100:
+        return 0.0
+    return covered(anchor, test) / (1 + abs(math.log(1 + delta.value / 100)))
+
+
+def find_anchor(entries: Sequence[Entry], wanted: str | None) -> Entry:
+    """The method of this name, or the one that ``choose_anchor`` takes where there is none."""
+    return next((entry for entry in entries if entry.method == wanted), None) or choose_anchor(entries)
+
+
+def check_anchor(boards: Sequence[Board], wanted: str | None) -> None:
+    """Refuse an anchor that no board has.
+
+    Raises:
+        UsageError: says which there are.
+    """
+    names = list(dict.fromkeys(entry.method for board in boards for entry in board.entries))
+    if wanted is not None and wanted not in names:
+        raise UsageError(f"no method {wanted!r} to be the anchor{suggest(wanted, names)}")
 
 
 def covered(anchor: Entry, test: Entry) -> float:
@@ -135,14 +167,19 @@ def covered(anchor: Entry, test: Entry) -> float:
     return (delta.overlap[1] - delta.overlap[0]) / (max(finite) - min(finite))
 
 
-def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
-    """Headings, cells, and what the BD-rates rest on or why there is none."""
-    anchor = choose_anchor(board.entries)
+def board_table(board: Board, wanted: str | None = None) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headings, cells, and what the BD-rates rest on or why there is none.
+
+    Args:
+        board: from ``make_boards``.
+        wanted: method to be the anchor of BD-rates, where the board has it.
+    """
+    anchor = find_anchor(board.entries, wanted)
     costs = [costs_of(entry.run, entry.method) for entry in board.entries]
     speeds = [title for title in SPEEDS if any(title in cost for cost in costs)]
     names = [entry.method for entry in board.entries]
     head = ["method", "bpp", *(f"PSNR up to {budget:g} bpp" for budget in BUDGETS), "best PSNR"]
-    head += [f"BD-rate to {anchor.method}", *speeds]
+    head += [f"BD-rate to {anchor.method}", *speeds, "check"]
     failures = any(entry.failed for entry in board.entries)
     body, reasons, overlaps = [], [], []
     lacking: dict[str, list[str]] = {}
@@ -152,7 +189,7 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
         row = [title, _range(entry.curve), *(_point_text(best_within(entry.curve, b)) for b in BUDGETS)]
         row += [_point_text(best_within(entry.curve, math.inf), with_rate=True)]
         row += ["anchor" if entry is anchor else "none" if delta.value is None else _percent(delta.value)]
-        row += [cost_text(name, cost.get(name)) for name in speeds]
+        row += [cost_text(name, cost.get(name)) for name in speeds] + [check_word(entry.run, entry.method)]
         body.append([*row, str(entry.failed or "")] if failures else row)
         if entry.partial:
             reasons.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
@@ -164,6 +201,30 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
     if overlaps:
         reasons.append(f"BD-rates are over a part of each method's PSNRs: {', '.join(overlaps)}")
     return [*head, "failed"] if failures else head, body, reasons
+
+
+def best_cells(head: Sequence[str], body: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
+    """(row, column) of the best figure of each column that has one: the highest PSNR and speed, the lowest BD-rate."""
+    best = set()
+    for column, title in enumerate(head):
+        sign = -1 if title.startswith("BD-rate") else 1 if "PSNR" in title or title.endswith("MP/s") else 0
+        found = [(sign * value, row) for row, cells in enumerate(body) if (value := _figure(cells[column])) is not None]
+        if sign and found:
+            top = max(found)[0]
+            best |= {(row, column) for value, row in found if value == top}
+    return best
+
+
+def _figure(cell: str) -> float | None:
+    """The number that a cell begins with; infinity for an exact one, 0 for the anchor's own BD-rate."""
+    known = {"exact": math.inf, "anchor": 0.0}
+    words = cell.removeprefix("> ").replace(",", "").split()
+    if not words:
+        return None
+    try:
+        return known[words[0]] if words[0] in known else float(words[0])
+    except ValueError:
+        return None
 
 
 def _percent(value: float) -> str:
@@ -185,50 +246,53 @@ def _point_text(point: Point | None, with_rate: bool = False) -> str:
 def board_notes(board: Board) -> list[str]:
     """What must be known of a board: images, protocol, where it was measured, and from which files."""
     images = board.images
-    simulated = sum(bool(facts["simulated"]) for facts in images.values())
+    simulated = sum(facts.simulated for facts in images.values())
     runs = {entry.run.name: entry.run for entry in board.entries}
     seen = f"mean over {len(images)} images, {simulated} of a simulated camera"
     lines = [
         f"PSNR in dB of linear raw; {seen}; images {board.digest}",
         "PSNR up to a budget: the best measured rate point whose mean bpp is within it",
         *_ceiling_lines(board),
-        *sorted({run.meta["protocol"] for run in runs.values()}),
+        *sorted({run.meta.protocol for run in runs.values()}),
     ]
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
         lines += [f"{name}: {line}" for line in timing_notes(run)]
+    for entry in board.entries:
+        lines += falling_lines(replace(group, camera="") for group in entry.full)
     return lines
 
 
 def _ceiling_lines(board: Board) -> list[str]:
     """The images' mean ceiling, where any run has it for every image."""
     for run in {entry.run.name: entry.run for entry in board.entries}.values():
-        for group in run.ceilings():
+        for group in run.ceilings:
             if group.dataset == board.dataset and group.images == len(board.images):
                 found = _point_text(Point(math.nan, group.means[METRIC].value))
                 return [f"{CEILED}, the best that a mapping of the sRGB alone can give: {found} dB"]
     return []
 
 
-def _environment_text(environment: Mapping[str, Any]) -> str:
-    machine = machine_text(environment)
-    return f"rawbench {environment['rawbench']}, {machine}, torch {environment['libraries']['torch']}"
+def _environment_text(environment: Environment) -> str:
+    return f"rawbench {environment.rawbench}, {environment.machine}, torch {environment.libraries.get('torch', '?')}"
 
 
-def markdown_boards(boards: Sequence[Board], picture: str | None = None) -> str:
+def markdown_boards(boards: Sequence[Board], picture: str | None = None, anchor: str | None = None) -> str:
     """All boards as Markdown; empty without any.
 
     Args:
         boards: from ``make_boards``.
         picture: address of the rate-distortion chart to show above them.
+        anchor: method to be the anchor of BD-rates.
     """
-    from rawbench.tables.text import markdown
+    from rawbench.tables.text import markdown, markdown_text
 
     parts = [f"![Rate-distortion curves]({picture})"] if picture and boards else []
     for board in boards:
-        head, body, reasons = board_table(board)
+        head, body, reasons = board_table(board, anchor)
         below = [*reasons, *board_notes(board)]
-        parts += [f"**{board.dataset}**", markdown(head, body), "\n".join(f"<sub>{line}</sub><br>" for line in below)]
+        notes = "\n".join(f"<sub>{markdown_text(line)}</sub><br>" for line in below)
+        parts += [f"**{markdown_text(board.dataset)}**", markdown(head, body), notes]
     return "\n\n".join(parts)
 
 
@@ -245,12 +309,13 @@ def replace_between_markers(text: str, table: str, name: str = "README.md") -> s
     return f"{before}{START}\n{table}\n{END}{after}" if table else f"{before}{START}\n{END}{after}"
 
 
-def readme_with_results(readme: Path, folder: Path) -> str:
+def readme_with_results(readme: Path, folder: Path, anchor: str | None = None) -> str:
     """The README's text with today's table between its markers.
 
     Args:
         readme: the file; the chart ``rd.svg`` beside ``folder`` is shown, if there is one.
         folder: of the committed runs.
+        anchor: method to be the anchor of BD-rates.
 
     Raises:
         UsageError: no markers, no such file or folder.
@@ -263,4 +328,5 @@ def readme_with_results(readme: Path, folder: Path) -> str:
     root = readme.resolve().parent
     inside = chart.is_file() and chart.resolve().is_relative_to(root)
     picture = chart.resolve().relative_to(root).as_posix() if inside else None
-    return replace_between_markers(text, markdown_boards(make_boards(read_runs(folder)), picture), str(readme))
+    table = markdown_boards(make_boards(read_runs(folder)), picture, anchor)
+    return replace_between_markers(text, table, str(readme))

@@ -5,13 +5,8 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
 
 from rawbench.errors import UsageError
-
-if TYPE_CHECKING:
-    pass
-
 
 # References are kept at eight significant digits.
 _ROUNDING = 5e-8
@@ -47,10 +42,14 @@ class Threshold:
         if not found:
             raise UsageError(f"{text!r} is no tolerance: a sign for what is worse, a number, a unit (+0.5 %, -0.02 dB)")
         sign, amount, unit = found.groups()
+        if math.isinf(float(amount)):
+            raise UsageError(f"{text!r} is no tolerance: everything would pass")
         return cls(text.strip(), 1 if sign == "+" else -1, float(amount), unit == "%")
 
     def limit(self, was: float) -> float:
-        """The worst value that passes."""
+        """The worst value that passes; of an infinite one, itself."""
+        if math.isinf(was):
+            return was
         allowed = abs(was) * self.amount / 100 if self.relative else self.amount
         return was + self.sign * allowed
 

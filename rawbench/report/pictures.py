@@ -12,7 +12,6 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,9 +21,9 @@ from rawbench.errors import RawbenchError
 from rawbench.metrics.color import srgb_encode
 from rawbench.metrics.rendered import matrix_to_srgb, render_linear
 from rawbench.plugins import Catalogue
-from rawbench.results.measured import Results
-from rawbench.results.store import Store
-from rawbench.run.cell import decode_stream
+from rawbench.results.means import Row
+from rawbench.results.run import Run
+from rawbench.run.coding import decode_stream
 from rawbench.run.own_rendition import sample_of_stream
 from rawbench.run.plan import DatasetSpec, open_dataset
 from rawbench.srgb import code_step
@@ -41,6 +40,8 @@ _MAP_COLOURS = np.array(
      [196, 182, 107], [255, 233, 69]], dtype=np.float32,
 )  # fmt: skip
 QUALITY = 82
+WIDTHS = (520, 420, 340, 260, 180)  # tried from the largest
+TEXT_BYTES = 700  # of a picture's caption and markup, at most
 DECADES = 3  # of errors that the maps show: linear ones are black but for the worst method
 
 
@@ -84,6 +85,12 @@ class ImagePictures:
     methods: tuple[MethodPictures, ...]
     left_out: tuple[str, ...]
 
+    @property
+    def pictures(self) -> list[Picture]:
+        """All of them."""
+        ours = [one for m in self.methods for one in (m.reconstruction, m.error, *m.maps)]
+        return [*self.originals, *ours]
+
 
 @dataclass(frozen=True)
 class Decoded:
@@ -117,7 +124,7 @@ class DecodedImage:
     left_out: tuple[str, ...]
 
 
-def choose_images(results: Results, metric: str, count: int = 2) -> list[tuple[str, str]]:
+def choose_images(results: Run, metric: str, count: int = 2) -> list[tuple[str, str]]:
     """The image that the methods find hardest and the one in the middle, of the first dataset."""
     values: dict[tuple[str, str], list[float]] = {}
     for row in results.rows:
@@ -132,7 +139,7 @@ def choose_images(results: Results, metric: str, count: int = 2) -> list[tuple[s
 
 def decode_images(
     run: Path,
-    results: Results,
+    results: Run,
     catalogue: Catalogue,
     images: Sequence[tuple[str, str]],
     typical: Mapping[tuple[str, str], str],
@@ -149,45 +156,56 @@ def decode_images(
     Raises:
         RawbenchError: an image cannot be loaded any more, or is another than that of the run.
     """
-    with Store.open(run) as store:
-        cells = [cell for cell in store.cells() if cell["status"] == "ok"]
     found = []
     for dataset, image in images:
-        mine = [c for c in cells if (c["dataset"], c["image"]) == (dataset, image)]
-        mine = [c for c in mine if typical.get((dataset, c["method"])) == c["rate_point"]]
+        mine = [row for row in results.rows if row.status == "ok" and (row.dataset, row.image) == (dataset, image)]
+        mine = [row for row in mine if typical.get((dataset, row.method)) == row.rate_point]
         sample = _load(results, catalogue, dataset, image)
         found.append(_decode_image(run, results, catalogue, sample, mine))
     return found
 
 
-def _load(results: Results, catalogue: Catalogue, dataset: str, image: str) -> Sample:
+def _load(results: Run, catalogue: Catalogue, dataset: str, image: str) -> Sample:
     described = results.datasets[dataset]
     try:
-        spec = DatasetSpec(dataset, described["name"], described["revision"], described["options"])
+        spec = DatasetSpec(dataset, described.name, described.revision, described.options)
         sample = open_dataset(spec, catalogue).load(image)
     except RawbenchError as error:
         raise RawbenchError(f"no pictures of {dataset}/{image}: {error}") from None
     except Exception as error:
         raise RawbenchError(f"no pictures of {dataset}/{image}: {type(error).__name__}: {error}") from error
-    if sample.info.source_digest != results.images[dataset, image]["source_digest"]:
+    if sample.info.source_digest != results.images[dataset, image].source_digest:
         raise RawbenchError(f"no pictures of {dataset}/{image}: it is not the image of the run any more")
     return sample
 
 
-def _decode_image(
-    run: Path, results: Results, catalogue: Catalogue, sample: Sample, cells: Sequence[Mapping[str, Any]]
-) -> DecodedImage:
+def _decode_image(run: Path, results: Run, catalogue: Catalogue, sample: Sample, cells: Sequence[Row]) -> DecodedImage:
     methods, left_out = [], []
     for cell in cells:
-        method = cell["method"]
+        method = cell.method
         try:
             raw = _decode(run, results, catalogue, sample, cell)
         except Exception as error:
             left_out.append(f"{method}: {str(error).splitlines()[0] if str(error) else type(error).__name__}")
             continue
-        caption = f"{cell['rate_point']}, {cell['stream_bytes']:,} bytes, {cell['bpp']:.4g} bpp"
+        caption = f"{cell.rate_point}, {cell.value('bytes'):,.0f} bytes, {cell.value('bpp'):.4g} bpp"
         methods.append(Decoded(method, caption, raw, _diagnostics(results, catalogue, sample, cell)))
     return DecodedImage(sample, tuple(methods), tuple(left_out))
+
+
+def draw_to_fit(images: Sequence[DecodedImage], room: int) -> list[ImagePictures]:
+    """Pictures of all images, as large as a page has room for; the smallest where it has none.
+
+    Args:
+        images: decoded.
+        room: bytes for all pictures; the texts around them are counted at a fixed size.
+    """
+    drawn: list[ImagePictures] = []
+    for width in WIDTHS:
+        drawn = [draw_image(image, width) for image in images]
+        if sum(len(one.address) + TEXT_BYTES for image in drawn for one in image.pictures) <= room:
+            break
+    return drawn
 
 
 def draw_image(image: DecodedImage, width: int) -> ImagePictures:
@@ -221,26 +239,24 @@ def draw_image(image: DecodedImage, width: int) -> ImagePictures:
     return ImagePictures(title, scale, originals, tuple(methods), image.left_out)
 
 
-def _decode(run: Path, results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]) -> torch.Tensor:
-    described = results.methods[cell["method"]]
-    codec = catalogue.methods.load(described["name"])
-    resources = {key: described["options"][key] for key in codec.resource_options}
-    stream = run / "streams" / f"{cell['cell']}.rbs"
+def _decode(run: Path, results: Run, catalogue: Catalogue, sample: Sample, cell: Row) -> torch.Tensor:
+    described = results.methods[cell.method]
+    codec = catalogue.methods.load(described.name)
+    resources = {key: described.options[key] for key in codec.resource_options}
+    stream = run / "streams" / f"{cell.facts['cell']}.rbs"
     srgb = sample_of_stream(sample, stream).srgb
-    raw, _, _ = decode_stream(codec, resources, stream.read_bytes(), srgb, "cpu")
+    raw = decode_stream(codec, resources, stream.read_bytes(), srgb, "cpu").raw
     return raw.clamp(0, 1)
 
 
-def _diagnostics(
-    results: Results, catalogue: Catalogue, sample: Sample, cell: Mapping[str, Any]
-) -> Mapping[str, torch.Tensor]:
+def _diagnostics(results: Run, catalogue: Catalogue, sample: Sample, cell: Row) -> Mapping[str, torch.Tensor]:
     """The maps that the codec offers; one that cannot make them has none."""
-    described = results.methods[cell["method"]]
+    described = results.methods[cell.method]
     try:
-        codec_class = catalogue.methods.load(described["name"])
-        options = codec_class.Options.model_validate(described["options"])
-        codec = codec_class(options, RatePoint(cell["rate_point_index"], cell["rate_point"]))
-        codec.setup(Context("cpu", cell["seed"]))
+        codec_class = catalogue.methods.load(described.name)
+        options = codec_class.Options.model_validate(described.options)
+        codec = codec_class(options, RatePoint(cell.facts["rate_point_index"], cell.rate_point))
+        codec.setup(Context("cpu", cell.facts["seed"]))
         with torch.inference_mode():
             return dict(codec.diagnostics(sample.raw, sample.srgb))
     except Exception:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from statistics import median
-from typing import Any
 
-from rawbench.results.measured import Results, Timing
+from rawbench.results.run import Run
+from rawbench.types import Place
 
 FASTEST = 1000.0  # MP/s above which a call did nothing worth a number
 PEAKS = ("peak_device_memory", "peak_rss")
@@ -21,11 +20,11 @@ COSTS = {
 }
 
 
-def costs_of(results: Results, method: str, rate_point: str | None = None) -> dict[str, float]:
+def costs_of(run: Run, method: str, rate_point: str | None = None) -> dict[str, float]:
     """Costs of a method, by the titles of ``COSTS``; what is not known is left out.
 
     Args:
-        results: the run.
+        run: the run.
         method: label of the method.
         rate_point: only of this one; None takes the median over all that were timed.
 
@@ -33,61 +32,58 @@ def costs_of(results: Results, method: str, rate_point: str | None = None) -> di
         MP/s are medians over the timed images of their medians over repeats; the peak is the largest of all: of the
         device's memory, or on a CPU of the process's resident memory.
     """
-    timed = [t for t in results.timings if t.method == method and rate_point in (None, t.rate_point)]
+    timed = [t for t in run.timings if t.method == method and rate_point in (None, t.rate_point)]
     found = {}
     for what in ("encode", "decode"):
-        chosen = [t for t in timed if t.what == what]
-        if chosen:
-            found[f"{what} MP/s"] = median(megapixels(results, t) / t.median for t in chosen)
+        speeds = [run.images[t.dataset, t.image].megapixels / t.median for t in timed if t.what == what and t.median]
+        if speeds:
+            found[f"{what} MP/s"] = median(speeds)
     for name in PEAKS:
         peaks = [t.median for t in timed if t.what in (f"encode/{name}", f"decode/{name}")]
         if peaks and "peak MiB" not in found:
             found["peak MiB"] = max(peaks) / 2**20
-    complexity: Mapping[str, float] = results.methods.get(method, {}).get("complexity", {})
+    complexity = run.methods[method].complexity if method in run.methods else {}
     for title in ("encode kMAC/px", "decode kMAC/px", "parameters"):
         if COSTS[title] in complexity:
             found[title] = complexity[COSTS[title]]
     return {title: found[title] for title in COSTS if title in found}
 
 
-def megapixels(results: Results, timing: Timing) -> float:
-    """Pixels of a timed image, in millions."""
-    image = results.images[timing.dataset, timing.image]
-    return image["height"] * image["width"] / 1e6
+def costs_of_points(run: Run) -> dict[tuple[str, str], dict[str, float]]:
+    """What each rate point costs, by (method, rate point) and title: MP/s, MiB, kMAC/pixel, parameters.
+
+    Empty without a timing pass; speeds are those of the images that were timed, whatever cameras a table shows.
+    """
+    return {point: costs_of(run, *point) for point in dict.fromkeys((t.method, t.rate_point) for t in run.timings)}
 
 
-def timing_notes(results: Results) -> list[str]:
+def timing_notes(run: Run) -> list[str]:
     """On what the speeds of a run were measured, and what of it was not timed; no line without a timing pass."""
-    places = sorted({(t.dataset, t.image) for t in results.timings})
+    places = sorted({(t.dataset, t.image) for t in run.timings})
     if not places:
         return []
     several = len({dataset for dataset, _ in places}) > 1
-    names = [_image_text(results, place, several) for place in places]
-    counts = sorted({t.repeats for t in results.timings if t.what in ("encode", "decode")})
-    repeats = " to ".join(str(count) for count in dict.fromkeys((counts[0], counts[-1])))
-    where = "; ".join(dict.fromkeys(machine_text(environment) for environment in results.environments))
+    names = [_image_text(run, place, several) for place in places]
+    counts = sorted({t.repeats for t in run.timings if t.what in ("encode", "decode")})
+    repeats = " to ".join(str(count) for count in dict.fromkeys((*counts[:1], *counts[-1:])))
+    where = "; ".join(dict.fromkeys(environment.machine for environment in run.environments))
     lines = [f"speeds: medians of {repeats} repeats on {', '.join(names)}; {where}"]
-    timed = {(t.method, t.rate_point, t.dataset, t.image) for t in results.timings}
-    for place, name in zip(places, names, strict=True):
-        rows = [row for row in results.rows if row.status == "ok" and (row.dataset, row.image) == place]
-        lacking = dict.fromkeys(row.method for row in rows if (row.method, row.rate_point, *place) not in timed)
+    timed = {Place(t.method, t.rate_point, t.dataset, t.image) for t in run.timings}
+    measured: dict[tuple[str, str], list[Place]] = {}
+    for row in run.rows:
+        if row.status == "ok":
+            measured.setdefault((row.dataset, row.image), []).append(row.place)
+    for image, name in zip(places, names, strict=True):
+        lacking = dict.fromkeys(place.method for place in measured.get(image, ()) if place not in timed)
         if lacking:
             lines.append(f"not timed on {name}, or not at every rate point: {', '.join(lacking)}")
     return lines
 
 
-def _image_text(results: Results, place: tuple[str, str], several: bool) -> str:
-    image = results.images[place]
+def _image_text(run: Run, place: tuple[str, str], several: bool) -> str:
+    image = run.images[place]
     name = "/".join(place) if several else place[1]
-    return f"{name} ({image['width']}x{image['height']})"
-
-
-def machine_text(environment: Mapping[str, Any]) -> str:
-    """The device that a run was measured on, with its threads."""
-    if environment["device"] != "cpu":
-        return str(environment.get("gpu", environment["device"]))
-    threads = environment["threads"]
-    return f"{environment['processor']}, {threads} thread{'s' * (threads != 1)}"
+    return f"{name} ({image.width}x{image.height})"
 
 
 def cost_text(title: str, value: float | None) -> str:

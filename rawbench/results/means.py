@@ -10,14 +10,27 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from functools import cached_property
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
+
+from rawbench.results.facts import ImageFacts, Rule
 from rawbench.results.rd import Point
-from rawbench.results.schema import CEILING
+from rawbench.results.schema import Status
+from rawbench.types import Place
 
 MACRO = "mean of cameras"
 CEILED = "ceiling"  # stands where a method's name would
-Rule = Literal["mean", "mse"]
+
+
+def _possible(values: Mapping[str, float | None]) -> Mapping[str, float | None]:
+    """Rates that a file can have: no file has no bytes, and none is endless."""
+    for name in ("bytes", "bpp"):
+        rate = values.get(name)
+        if rate is not None and not 0 < rate < math.inf:
+            raise ValueError(f"{name} is {rate:g}")
+    return values
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,8 @@ class Row:
         status: ``ok``, or how the cell failed.
         simulated: no photograph but a simulated camera made the image.
         values: rates and metrics by name; None or NaN where one is not defined for this image.
+        message: why the cell failed, or what is to be known of it.
+        facts: what else its store holds of it: digests, seconds, device.
     """
 
     dataset: str
@@ -44,9 +59,21 @@ class Row:
     rate_point: str
     rate_order: int
     image: str
-    status: str = "ok"
+    status: Status = "ok"
     simulated: bool = False
-    values: Mapping[str, float | None] = field(default_factory=dict)
+    values: Annotated[Mapping[str, float | None], AfterValidator(_possible)] = field(default_factory=dict)
+    message: str = ""
+    facts: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def place(self) -> Place:
+        """What names the cell across runs."""
+        return Place(self.method, self.rate_point, self.dataset, self.image)
+
+    def value(self, name: str) -> float:
+        """A rate or metric; NaN where it is not defined."""
+        value = self.values.get(name)
+        return math.nan if value is None else value
 
 
 @dataclass(frozen=True)
@@ -105,54 +132,18 @@ class Group:
         return self.failures.get("skipped", 0)
 
 
-def join_rows(
-    cells: Iterable[Mapping[str, Any]],
-    images: Iterable[Mapping[str, Any]],
-    measurements: Iterable[Mapping[str, Any]],
-) -> list[Row]:
-    """Rows from what a store returns: ``cells()``, ``table("images")`` and ``rows()``."""
-    known = {(i["dataset"], i["image"]): i for i in images}
-    values: dict[Hashable, dict[str, float | None]] = defaultdict(dict)
-    for m in measurements:
-        values[m["dataset"], m["image"], m["method"], m["rate_point"]][m["metric"]] = m["value"]
-    return [
-        make_row(
-            cell,
-            known[cell["dataset"], cell["image"]],
-            values[cell["dataset"], cell["image"], cell["method"], cell["rate_point"]],
-        )
-        for cell in cells
-    ]
-
-
-def make_row(cell: Mapping[str, Any], image: Mapping[str, Any], values: Mapping[str, float | None]) -> Row:
-    """A row from a cell and its image, by the names that stores and committed runs give to both."""
-    return Row(
-        dataset=cell["dataset"],
-        camera=image["camera"],
-        rendition=image["rendition"],
-        method=cell["method"],
-        rate_point=cell["rate_point"],
-        rate_order=cell["rate_order"],
-        image=cell["image"],
-        status=cell.get("status", "ok"),
-        simulated=bool(image["simulated"]),
-        values=values,
-    )
-
-
-def ceiling_rows(images: Iterable[Mapping[str, Any]], rows: Iterable[Row]) -> list[Row]:
+def ceiling_rows(images: Iterable[ImageFacts], rows: Iterable[Row]) -> list[Row]:
     """The ceilings (``rawbench.run.ceiling``) of the images that some rows have, to be averaged as those are.
 
     Images without one (their run is older, or they could not be loaded) have no row.
     """
     wanted = {(row.dataset, row.image) for row in rows}
-    place = {"method": CEILED, "rate_point": "", "rate_order": 0}
     return [
-        make_row({**place, "dataset": i["dataset"], "image": i["image"]}, i, dict.fromkeys(_CEILED, i[CEILING]))
+        Row(i.dataset, i.camera, i.rendition, CEILED, "", 0, i.image, "ok", i.simulated,
+            dict.fromkeys(_CEILED, i.ceiling_psnr))
         for i in images
-        if i.get(CEILING) is not None and (i["dataset"], i["image"]) in wanted
-    ]
+        if i.ceiling_psnr is not None and (i.dataset, i.image) in wanted
+    ]  # fmt: skip
 
 
 _CEILED = ("psnr", "psnr_pooled")
@@ -168,7 +159,7 @@ def average(values: Iterable[float | None], rule: Rule = "mean") -> Mean:
     """
     values = list(values)
     defined = [v for v in values if v is not None and not math.isnan(v)]
-    exact = sum(1 for v in defined if math.isinf(v))
+    exact = sum(1 for v in defined if v == math.inf)
     return Mean(_pool(defined, rule), len(defined), exact, len(values) - len(defined))
 
 
@@ -176,9 +167,22 @@ def _pool(values: list[float], rule: Rule) -> float:
     if not values:
         return math.nan
     if rule == "mean":
-        return math.fsum(values) / len(values)
+        # Divided first: the sum of figures near the end of the range would leave it. +inf and -inf have no mean.
+        return sum(v / len(values) for v in values) if any(map(math.isinf, values)) else _mean(values)
+    if min(values) < _LEAST_DB:
+        return -math.inf
     mse = math.fsum(10 ** (-v / 10) for v in values) / len(values)
     return math.inf if mse == 0 else -10 * math.log10(mse)
+
+
+_LEAST_DB = -3000.0  # below which a mean squared error is beyond the range of numbers
+
+
+def _mean(values: list[float]) -> float:
+    try:
+        return math.fsum(values) / len(values)
+    except OverflowError:
+        return math.fsum(v / len(values) for v in values)
 
 
 def group_by_camera(rows: Iterable[Row], rules: Mapping[str, Rule]) -> list[Group]:
@@ -277,9 +281,5 @@ def image_curves(rows: Iterable[Row], quality: str, rate: str = "bpp") -> dict[t
     for row in sorted(rows, key=lambda row: row.rate_order):
         curve = found[row.dataset, row.image, row.method]
         if row.status == "ok":
-            curve.append(Point(*(_or_nan(row.values.get(name)) for name in (rate, quality))))
+            curve.append(Point(row.value(rate), row.value(quality)))
     return dict(found)
-
-
-def _or_nan(value: float | None) -> float:
-    return math.nan if value is None else value

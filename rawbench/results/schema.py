@@ -2,14 +2,20 @@
 
 The rule: a run written by an older version stays readable for ever. A change of this file raises
 ``SCHEMA_VERSION`` and adds a step to ``MIGRATIONS``. A run that is only read is not migrated: readers do without the
-columns that its version has not.
+columns that its version has not, or take those of ``ABSENT``.
 
 2: images have ``ceiling_psnr``, NULL where no cell of the image was run since.
+3: a measurement that failed has a ``message`` and no value; a cell that failed has its ``trace``; a result whose
+   method failed since, with other code, is ``superseded``; the view ``rows`` is part of the database.
 """
 
 from __future__ import annotations
 
-SCHEMA_VERSION = 2
+from contextlib import closing
+from typing import Any, Literal
+
+SCHEMA_VERSION = 3
+Status = Literal["ok", "error", "mismatch", "oom", "timeout", "skipped"]
 CEILING = "ceiling_psnr"  # of images: see rawbench.run.ceiling
 
 TABLES = """
@@ -37,12 +43,13 @@ CREATE TABLE cells (
     status TEXT NOT NULL CHECK (status IN ('ok','error','mismatch','oom','timeout','skipped')),
     message TEXT NOT NULL, stream_bytes INTEGER, bpp REAL, bpp_padded REAL, bits_estimated REAL,
     stream_digest TEXT, decode_key TEXT, encode_seconds REAL, decode_seconds REAL, harness_seconds REAL,
-    device TEXT NOT NULL, seed INTEGER NOT NULL, environment TEXT, recorded TEXT NOT NULL, finished TEXT NOT NULL
+    device TEXT NOT NULL, seed INTEGER NOT NULL, environment TEXT, recorded TEXT NOT NULL, finished TEXT NOT NULL,
+    trace TEXT NOT NULL DEFAULT '', superseded INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX cells_by_place ON cells (dataset, image, method, rate_order);
 CREATE TABLE measurements (
     key TEXT PRIMARY KEY, cell TEXT NOT NULL REFERENCES cells (cell) ON DELETE CASCADE,
-    metric TEXT NOT NULL, version INTEGER NOT NULL, value REAL, unit TEXT NOT NULL
+    metric TEXT NOT NULL, version INTEGER NOT NULL, value REAL, unit TEXT NOT NULL, message TEXT NOT NULL DEFAULT ''
 );
 CREATE INDEX measurements_by_cell ON measurements (cell);
 CREATE TABLE timings (
@@ -52,19 +59,43 @@ CREATE TABLE timings (
 );
 """
 
-# The rates are facts of a cell; in exports they stand among the metrics, so that one table says all.
+# For those who ask the database itself. The rates are facts of a cell; here they stand among the metrics.
 VIEWS = """
-CREATE TEMP VIEW rows AS
+CREATE VIEW rows AS
 SELECT c.method, c.rate_point, c.rate_order, c.dataset, c.image, m.metric, m.value, m.unit
-  FROM cells c JOIN measurements m USING (cell) WHERE c.status = 'ok'
+  FROM cells c JOIN measurements m USING (cell) WHERE c.status = 'ok' AND NOT c.superseded
 UNION ALL SELECT method, rate_point, rate_order, dataset, image, 'bpp', bpp, 'bit/pixel'
-  FROM cells WHERE status = 'ok'
+  FROM cells WHERE status = 'ok' AND NOT superseded
 UNION ALL SELECT method, rate_point, rate_order, dataset, image, 'bpp_padded', bpp_padded, 'bit/pixel'
-  FROM cells WHERE status = 'ok'
+  FROM cells WHERE status = 'ok' AND NOT superseded
 UNION ALL SELECT method, rate_point, rate_order, dataset, image, 'bytes', stream_bytes, 'byte'
-  FROM cells WHERE status = 'ok'
+  FROM cells WHERE status = 'ok' AND NOT superseded
 UNION ALL SELECT method, rate_point, rate_order, dataset, image, 'bits_estimated', bits_estimated, 'bit'
-  FROM cells WHERE status = 'ok' AND bits_estimated IS NOT NULL;
+  FROM cells WHERE status = 'ok' AND NOT superseded AND bits_estimated IS NOT NULL;
 """
 
-MIGRATIONS: dict[int, str] = {1: "ALTER TABLE images ADD COLUMN ceiling_psnr REAL;"}
+MIGRATIONS: dict[int, str] = {
+    1: "ALTER TABLE images ADD COLUMN ceiling_psnr REAL;",
+    2: "ALTER TABLE cells ADD COLUMN trace TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE cells ADD COLUMN superseded INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE measurements ADD COLUMN message TEXT NOT NULL DEFAULT '';" + VIEWS,
+}
+# What a column is where a run is older than it.
+ABSENT: dict[str, dict[str, Any]] = {
+    "images": {CEILING: None},
+    "cells": {"trace": "", "superseded": 0},
+    "measurements": {"message": ""},
+}
+
+
+def columns_of(table: str) -> list[str]:
+    """The columns that a table of this version has.
+
+    >>> columns_of("environments")
+    ['environment', 'json']
+    """
+    import sqlite3
+
+    with closing(sqlite3.connect(":memory:")) as database:
+        database.executescript(TABLES)
+        return [row[1] for row in database.execute(f"PRAGMA table_info({table})")]

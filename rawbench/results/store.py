@@ -1,13 +1,16 @@
 """The store of a run: SQLite while running, one commit a cell; the driver alone writes it.
 
 Infinite values (the PSNR of an exact image) are kept as SQLite's own infinity; NaN becomes NULL, which says "not
-defined here".
+defined here". What SQLite cannot hold (text that is no UTF-8, an integer of more than 64 bits, an object) is kept as
+text or as the nearest number, for a row that cannot be written would end the run.
+
+Nothing but a better result replaces a result: a cell that fails where one of the same key has succeeded leaves it as
+it is; one that fails with other code hides the older result, which comes back with its code.
 """
 
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -15,28 +18,33 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from rawbench.errors import NotComparable, RawbenchError, UsageError
-from rawbench.results.schema import MIGRATIONS, SCHEMA_VERSION, TABLES, VIEWS
+from rawbench.errors import RawbenchError, UsageError
+from rawbench.results.opening import open_for_reading, prepare
+from rawbench.results.plain import as_text, one_line, plain
+from rawbench.results.schema import ABSENT
 
 DATABASE = "run.sqlite"
+_JSON_COLUMNS = ("json", "options", "identity", "capabilities", "complexity", "facts")
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One value of one metric, with its key."""
+    """One value of one metric, with its key; where the metric failed, the reason and NaN."""
 
     key: str
     metric: str
     version: int
     value: float
     unit: str
+    message: str = ""
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What came of one cell: facts, measurements, or a status that says why there are none.
 
-    ``image`` holds what was found of the image itself: columns of ``images``.
+    ``image`` holds what was found of the image itself: columns of ``images``. ``trace`` is the whole traceback of a
+    failure.
     """
 
     cell: str
@@ -45,6 +53,7 @@ class Outcome:
     facts: Mapping[str, Any] = field(default_factory=dict)
     measurements: tuple[Measurement, ...] = ()
     image: Mapping[str, Any] = field(default_factory=dict)
+    trace: str = ""
 
 
 class Store:
@@ -61,56 +70,26 @@ class Store:
 
         Raises:
             RawbenchError: the folder cannot be written.
+            UsageError: a file of that name is there and is no run.
+            NotComparable: a newer version wrote it.
         """
         path = folder / DATABASE
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            connection = sqlite3.connect(path, timeout=10)
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=NORMAL")
-            connection.execute("PRAGMA foreign_keys=ON")
-        except (OSError, sqlite3.Error) as error:
-            raise RawbenchError(f"cannot write the run folder {folder}: {error}") from None
-        store = cls(connection, path)
-        with store._one_line("set up"):
-            store._prepare()
-        return store
+        except OSError as error:
+            raise RawbenchError(f"cannot write the run folder {folder}: {error.strerror}") from None
+        return cls(prepare(path), path)
 
     @classmethod
     def open(cls, run: Path) -> Store:
         """Open a finished or running run for reading: a folder, or its database file.
 
         Raises:
-            UsageError: there is no run.
+            UsageError: there is no run, or it is damaged.
             NotComparable: it was written by a newer version.
         """
         path = run / DATABASE if run.is_dir() else run
-        if not path.is_file():
-            raise UsageError(f"{run} holds no run (no {DATABASE})")
-        try:
-            connection = _open_for_reading(path)
-            store = cls(connection, path)
-            version = store._version()
-        except sqlite3.Error as error:
-            raise UsageError(f"{path} is no rawbench run: {error}") from None
-        if version > SCHEMA_VERSION:
-            raise NotComparable(f"{path}: schema {version} is newer than this rawbench reads ({SCHEMA_VERSION})")
-        connection.executescript(VIEWS)
-        return store
-
-    def _prepare(self) -> None:
-        tables = self._db.execute("SELECT name FROM sqlite_master WHERE type='table'").fetchall()
-        if not tables:
-            self._db.executescript(TABLES)
-            self.put_meta({"schema_version": str(SCHEMA_VERSION)})
-        for version in range(self._version(), SCHEMA_VERSION):
-            counted = f"UPDATE meta SET value = '{version + 1}' WHERE key = 'schema_version';"
-            self._db.executescript(f"BEGIN; {MIGRATIONS[version]} {counted} COMMIT;")
-        self._db.executescript(VIEWS)
-        self._db.commit()
-
-    def _version(self) -> int:
-        return int(self.meta()["schema_version"])
+        return cls(open_for_reading(path, run), path)
 
     def close(self) -> None:
         self._db.close()
@@ -122,19 +101,20 @@ class Store:
         self.close()
 
     @contextmanager
-    def _one_line(self, doing: str) -> Iterator[None]:
+    def _writing(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
-            raise RawbenchError(f"cannot {doing} {self.path}: {error}") from error
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
+            raise RawbenchError(f"cannot write {self.path}: {one_line(error)}") from error
 
     def meta(self) -> dict[str, str]:
         """What is known of the run as a whole: command, protocol, schema version."""
-        return {row["key"]: row["value"] for row in self._db.execute("SELECT key, value FROM meta")}
+        return {row["key"]: row["value"] for row in self.select("SELECT key, value FROM meta")}
 
     def put_meta(self, values: Mapping[str, str]) -> None:
-        with self._one_line("write"), self._db:
-            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", list(values.items()))
+        with self._writing(), self._db:
+            rows = [(key, as_text(value)) for key, value in values.items()]
+            self._db.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", rows)
 
     def put_rows(self, table: str, rows: Iterable[Mapping[str, Any]]) -> None:
         """Insert or replace rows of ``methods``, ``datasets``, ``metrics``, ``images`` or ``environments``."""
@@ -144,51 +124,82 @@ class Store:
         columns = list(rows[0])
         marks = ", ".join("?" for _ in columns)
         statement = f"INSERT OR REPLACE INTO {table} ({', '.join(columns)}) VALUES ({marks})"
-        values = [[_plain(row[c]) for c in columns] for row in rows]
-        with self._one_line("write"), self._db:
+        values = [[plain(row[c]) for c in columns] for row in rows]
+        with self._writing(), self._db:
             self._db.executemany(statement, values)
 
     def put_outcome(self, place: Mapping[str, Any], outcome: Outcome) -> None:
-        """Store a cell and its measurements in one transaction.
+        """Store a cell and its measurements in one transaction; see the module for what it replaces.
 
-        It replaces what stood at its place (method, rate point, dataset, image), also under another key: after a
-        change of code, weights or device, tables would else average old and new results.
+        It takes the place (method, rate point, dataset, image) of what stood there under another key: after a change
+        of code, weights or device, tables would else average old and new results.
         """
-        row = {**place, "cell": outcome.cell, "status": outcome.status, "message": outcome.message}
-        row |= outcome.facts
-        columns = ", ".join(row)
-        marks = ", ".join("?" for _ in row)
-        update = ", ".join(f"{column}=excluded.{column}" for column in row if column != "cell")
-        statement = f"INSERT INTO cells ({columns}) VALUES ({marks}) ON CONFLICT (cell) DO UPDATE SET {update}"
-        place_columns = ("method", "rate_point_index", "dataset", "image")
-        with self._one_line("write"), self._db:
-            self._db.execute(
-                f"DELETE FROM cells WHERE cell <> ? AND {' AND '.join(f'{c} = ?' for c in place_columns)}",
-                [outcome.cell, *(place[c] for c in place_columns)],
-            )
-            self._db.execute(statement, [_plain(v) for v in row.values()])
-            if outcome.status != "ok":
-                self._db.execute("DELETE FROM measurements WHERE cell = ?", [outcome.cell])
+        with self._writing(), self._db:
+            self._clear(place, outcome)
+            before = self._db.execute("SELECT status FROM cells WHERE cell = ?", [outcome.cell]).fetchone()
+            if outcome.status == "ok" or before is None or before["status"] != "ok":
+                self._put_cell(place, outcome)
+            else:
+                self._db.execute("UPDATE cells SET superseded = 0 WHERE cell = ?", [outcome.cell])
             for column, value in outcome.image.items():
                 self._db.execute(
                     f"UPDATE images SET {column} = ? WHERE dataset = ? AND image = ?",
-                    [_plain(value), place["dataset"], place["image"]],
+                    [plain(value), plain(place["dataset"]), plain(place["image"])],
                 )
-            self._db.executemany(
-                "DELETE FROM measurements WHERE cell = ? AND metric = ?",
-                [(outcome.cell, m.metric) for m in outcome.measurements],
-            )
-            self._db.executemany(
-                "INSERT OR REPLACE INTO measurements VALUES (?, ?, ?, ?, ?, ?)",
-                [(m.key, outcome.cell, m.metric, m.version, _plain(m.value), m.unit) for m in outcome.measurements],
-            )
+            for measurement in outcome.measurements:
+                self._put_measurement(outcome.cell, measurement)
+
+    def _clear(self, place: Mapping[str, Any], outcome: Outcome) -> None:
+        """Make room at a cell's place: a result drives out all others, a failure hides a result of other code."""
+        columns = ("method", "rate_point_index", "dataset", "image")
+        others = "cell <> ? AND " + " AND ".join(f"{column} = ?" for column in columns)
+        values = [outcome.cell, *(plain(place[column]) for column in columns)]
+        kept = "" if outcome.status == "ok" else " AND status <> 'ok'"
+        self._db.execute(f"DELETE FROM cells WHERE {others}{kept}", values)
+        self._db.execute(f"UPDATE cells SET superseded = 1 WHERE {others}", values)
+
+    def _put_cell(self, place: Mapping[str, Any], outcome: Outcome) -> None:
+        row = {**place, "cell": outcome.cell, "status": outcome.status, "message": outcome.message}
+        row |= {"trace": outcome.trace, "superseded": 0, **outcome.facts}
+        marks = ", ".join("?" for _ in row)
+        update = ", ".join(f"{column}=excluded.{column}" for column in row if column != "cell")
+        self._db.execute(
+            f"INSERT INTO cells ({', '.join(row)}) VALUES ({marks}) ON CONFLICT (cell) DO UPDATE SET {update}",
+            [plain(value) for value in row.values()],
+        )
+
+    def _put_measurement(self, cell: str, measurement: Measurement) -> None:
+        """A value takes the place of every older one of the metric; a failure only that of a failure."""
+        m = measurement
+        replaced = "" if not m.message else " AND message <> ''"
+        self._db.execute(f"DELETE FROM measurements WHERE cell = ? AND metric = ?{replaced}", [cell, m.metric])
+        self._db.execute(
+            "INSERT OR IGNORE INTO measurements (key, cell, metric, version, value, unit, message) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?)",
+            [plain(v) for v in (m.key, cell, m.metric, m.version, m.value, m.unit, m.message)],
+        )
+
+    def adopt(self, cells: Iterable[str]) -> None:
+        """Show these results again, where a failure of other code has taken their place."""
+        columns = ("method", "rate_point_index", "dataset", "image")
+        same = " AND ".join(f"other.{column} = cells.{column}" for column in columns)
+        with self._writing(), self._db:
+            for cell in cells:
+                found = self._db.execute("SELECT 1 FROM cells WHERE cell = ? AND superseded", [cell]).fetchone()
+                if found:
+                    self._db.execute(
+                        "DELETE FROM cells WHERE cell <> ? AND EXISTS "
+                        f"(SELECT 1 FROM cells AS other WHERE other.cell = ? AND {same})",
+                        [cell, cell],
+                    )
+                    self._db.execute("UPDATE cells SET superseded = 0 WHERE cell = ?", [cell])
 
     def put_timings(self, cell: str, environment: str, rows: Iterable[tuple[str, int, float, str]]) -> None:
         """Store the repeats of a timing pass: (what, repeat, value, unit).
 
         They replace the cell's older ones, those of other environments too: a median is of one machine.
         """
-        with self._one_line("write"), self._db:
+        with self._writing(), self._db:
             self._db.execute("DELETE FROM timings WHERE cell = ?", [cell])
             self._db.executemany(
                 "INSERT INTO timings VALUES (?, ?, ?, ?, ?, ?)",
@@ -196,49 +207,73 @@ class Store:
             )
 
     def select(self, query: str, parameters: Iterable[Any] = ()) -> list[dict[str, Any]]:
-        """Rows of a query, as dictionaries."""
-        with self._one_line("read"):
+        """Rows of a query, as dictionaries.
+
+        Raises:
+            UsageError: the database is damaged, or locked for long.
+        """
+        try:
             return [dict(row) for row in self._db.execute(query, tuple(parameters))]
+        except sqlite3.Error as error:
+            raise UsageError(f"cannot read {self.path}: {one_line(error)}") from error
 
     def cells(self) -> list[dict[str, Any]]:
-        """All cells, in the order of images, methods and rate points."""
-        return self.select("SELECT * FROM cells ORDER BY dataset, image, method, rate_order")
+        """All cells that tables show, in the order of images, methods and rate points."""
+        rows = self._table("cells", "ORDER BY dataset, image, method, rate_order")
+        return [row for row in rows if not row["superseded"]]
 
     def finished(self) -> dict[str, dict[str, Any]]:
-        """Cells by key, each with ``metrics``: the (name, version) pairs that it has."""
-        have: dict[str, set[tuple[str, int]]] = {}
-        for row in self.select("SELECT cell, metric, version FROM measurements"):
-            have.setdefault(row["cell"], set()).add((row["metric"], row["version"]))
-        return {row["cell"]: {**row, "metrics": have.get(row["cell"], set())} for row in self.cells()}
+        """Cells by key, those too that a failure hides.
 
-    def rows(self) -> list[dict[str, Any]]:
-        """The long form: method, rate_point, dataset, image, metric, value, unit."""
-        return self.select(
-            "SELECT method, rate_point, dataset, image, metric, value, unit FROM rows "
-            "ORDER BY dataset, method, rate_order, image, metric"
-        )
+        Each has ``metrics``, the (name, version) pairs that it has, and ``failed_metrics``, messages by such pairs.
+        """
+        have: dict[str, set[tuple[str, int]]] = {}
+        lack: dict[str, dict[tuple[str, int], str]] = {}
+        for row in self._table("measurements"):
+            if row["message"]:
+                lack.setdefault(row["cell"], {})[row["metric"], row["version"]] = row["message"]
+            else:
+                have.setdefault(row["cell"], set()).add((row["metric"], row["version"]))
+        return {
+            row["cell"]: {**row, "metrics": have.get(row["cell"], set()), "failed_metrics": lack.get(row["cell"], {})}
+            for row in self._table("cells")
+        }
+
+    def values(self) -> dict[str, dict[str, float | None]]:
+        """The metrics of each cell, by its key; of each metric its newest version, and no failed one."""
+        newest: dict[str, int] = {}
+        for row in self.select("SELECT metric, version FROM metrics"):
+            newest[row["metric"]] = max(row["version"], newest.get(row["metric"], row["version"]))
+        found: dict[str, dict[str, float | None]] = {}
+        for row in self._table("measurements"):
+            if not row["message"] and newest.get(row["metric"], row["version"]) == row["version"]:
+                found.setdefault(row["cell"], {})[row["metric"]] = row["value"]
+        return found
+
+    def failed_measurements(self) -> list[dict[str, Any]]:
+        """Of the cells that tables show, what a metric could not say: cell, metric, message."""
+        shown = {row["cell"] for row in self.cells()}
+        return [row for row in self._table("measurements") if row["message"] and row["cell"] in shown]
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """All rows of ``methods``, ``datasets``, ``metrics``, ``images``, ``environments`` or ``timings``."""
-        return self.select(f"SELECT * FROM {name} ORDER BY 1, 2")
+        return self._table(name, "ORDER BY 1, 2")
 
+    def _table(self, name: str, order: str = "") -> list[dict[str, Any]]:
+        absent = ABSENT.get(name, {})
+        return [{**absent, **row} for row in self.select(f"SELECT * FROM {name} {order}")]
 
-def _open_for_reading(path: Path) -> sqlite3.Connection:
-    """Read-only; a run on read-only media has no place for WAL's side files and is opened as immutable."""
-    location = path.resolve().as_uri()
-    try:
-        connection = sqlite3.connect(f"{location}?mode=ro", uri=True, timeout=10)
-        connection.execute("SELECT 1 FROM meta").fetchone()
-    except sqlite3.OperationalError:
-        connection = sqlite3.connect(f"{location}?immutable=1", uri=True)
-    return connection
+    def described(self, name: str) -> list[dict[str, Any]]:
+        """The same, with what is kept as JSON read.
 
+        Raises:
+            ValueError: it is no JSON.
+        """
+        return [
+            {key: json.loads(value) if key in _JSON_COLUMNS else value for key, value in row.items()}
+            for row in self.table(name)
+        ]
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if isinstance(value, Mapping | list | tuple):
-        return json.dumps(value, sort_keys=True, default=list)
-    if isinstance(value, bool):
-        return int(value)
-    return value
+    def environments(self) -> list[dict[str, Any]]:
+        """What the cells were measured in."""
+        return [row["json"] for row in self.described("environments")]

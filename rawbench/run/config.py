@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import ConfigDict, Field, ValidationError
 
 from rawbench.errors import UsageError, suggest
+from rawbench.files import read_toml
 from rawbench.options import Options
 
 
@@ -40,15 +41,7 @@ def read_config(path: Path, overrides: Mapping[str, Any]) -> RunConfig:
     Raises:
         UsageError: names the file and the entry.
     """
-    import tomllib
-
-    try:
-        values = tomllib.loads(path.read_text())
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path} is no valid TOML: {error}") from None
-    return make_config({**values, **overrides}, str(path))
+    return make_config({**read_toml(path), **overrides}, str(path))
 
 
 def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:

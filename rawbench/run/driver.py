@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterator, Mapping
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,13 +16,12 @@ from typing import Any, Protocol
 
 from rawbench import __version__
 from rawbench.errors import RawbenchError
-from rawbench.executor import WorkerDied
-from rawbench.executors.process import Process
+from rawbench.executor import Work, WorkerDied
 from rawbench.keys import digest_json
 from rawbench.plugins import Catalogue
 from rawbench.results.schema import CEILING
 from rawbench.results.store import Outcome, Store
-from rawbench.run.cell import Job, run_job
+from rawbench.run.cell import Job, close_benches, prepare_job, run_job
 from rawbench.run.config import RunConfig
 from rawbench.run.environment import describe_environment
 from rawbench.run.plan import Cell, Plan
@@ -98,6 +97,7 @@ def run_plan(
         except OSError as error:
             raise RawbenchError(f"cannot write {streams}: {error.strerror}") from None
         environment = _describe(store, plan, catalogue, device, command)
+        store.adopt(cell.key for cell in plan.cells)
         known = store.finished()
         lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
         jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)
@@ -120,14 +120,15 @@ def run_plan(
 def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:
     wants_processes = config.jobs > 1 or config.timeout_seconds is not None
     name = config.executor or ("process" if wants_processes else "serial")
-    executor = catalogue.executors.load(name)(config.jobs)
-    if isinstance(executor, Process):
-        executor.timeout_seconds = config.timeout_seconds
-    for job, answer in executor.map_unordered(run_job, jobs):
-        if isinstance(answer, WorkerDied):
-            message = f"{job.cell.title}: {answer.reason}"
-            answer = Outcome(job.cell.key, answer.status, message)
-        yield job.cell, answer
+    executor = catalogue.executors.load(name)(config.jobs, config.timeout_seconds)
+    try:
+        with closing(executor.map_unordered(Work(run_job, prepare_job), jobs)) as answers:
+            for job, answer in answers:
+                if isinstance(answer, WorkerDied):
+                    answer = Outcome(job.cell.key, answer.status, f"{job.cell.title}: {answer.reason}")
+                yield job.cell, answer
+    finally:
+        close_benches()  # of an executor that runs jobs here
 
 
 def _jobs(

@@ -28,6 +28,12 @@ def describe_environment(device: str = "cpu") -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "cpu_capability": torch.backends.cpu.get_cpu_capability(),
         "device": device,
+        "deterministic": {
+            "algorithms": torch.are_deterministic_algorithms_enabled(),
+            "onednn": torch.backends.mkldnn.enabled,
+            "cudnn": torch.backends.cudnn.deterministic,
+            "tf32": torch.backends.cuda.matmul.allow_tf32,
+        },
         "libraries": library_versions(),
     }
     if device == "cuda":

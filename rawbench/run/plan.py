@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from rawbench.codec import Codec
 from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
 from rawbench.options import Options, build_options, parse_spec
@@ -135,8 +136,7 @@ def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     datasets = [dataset_spec(text, catalogue) for text in config.dataset]
     metrics = metric_names(config.metrics, catalogue)
     _refuse_twice([m.label for m in methods], "method")
-    points = {m.label: _rate_points(m, config.rate_points, catalogue) for m in methods}
-    _check_rate_point_names(config.rate_points, points)
+    points = _rate_points(methods, config.rate_points, catalogue)
     cells, problems = [], []
     for dataset in datasets:
         infos, found = _infos(dataset, config, catalogue)
@@ -202,7 +202,20 @@ def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]
 def _expand(methods: Sequence[str], catalogue: Catalogue) -> list[str]:
     if not methods:
         raise UsageError(f"no methods named (known: {', '.join(catalogue.methods.names())})")
-    return [name for method in methods for name in (catalogue.methods.names() if method == "all" else [method])]
+    return [name for method in methods for name in (_all(catalogue) if method == "all" else [method])]
+
+
+def _all(catalogue: Catalogue) -> list[str]:
+    """Every method that works as it is; ``external`` does nothing until a file is named."""
+    return [name for name in catalogue.methods.names() if works_as_it_is(catalogue.methods.load(name))]
+
+
+def works_as_it_is(codec: type[Codec]) -> bool:
+    """Whether a method has rate points by default."""
+    try:
+        return bool(codec.rate_points(codec.Options()))
+    except (UsageError, ValueError):
+        return False
 
 
 def _refuse_twice(labels: Sequence[str], kind: str) -> None:
@@ -222,19 +235,27 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rate_points(method: MethodSpec, wanted: Sequence[str], catalogue: Catalogue) -> list[RatePoint]:
-    codec = catalogue.methods.load(method.name)
-    points = codec.rate_points(codec.Options.model_validate(dict(method.options)))
-    if not wanted:
-        return points
-    return [p for i, p in enumerate(points) if p.name in wanted or str(i) in wanted]
+def _rate_points(
+    methods: Sequence[MethodSpec], wanted: Sequence[str], catalogue: Catalogue
+) -> dict[str, list[RatePoint]]:
+    """The rate points of each method by its label: all of them, or those that are named, by name or number.
 
-
-def _check_rate_point_names(wanted: Sequence[str], points: Mapping[str, list[RatePoint]]) -> None:
-    if wanted and not any(points.values()):
-        raise UsageError(
-            f"no method has a rate point {', '.join(wanted)}; give names, or numbers from 0 (fewest bytes)"
-        )
+    Raises:
+        UsageError: a name that no method has, or a method that has none of the names: it would not be measured.
+    """
+    found, known = {}, set()
+    for method in methods:
+        codec = catalogue.methods.load(method.name)
+        points = codec.rate_points(codec.Options.model_validate(dict(method.options)))
+        known |= {name for i, point in enumerate(points) for name in (point.name, str(i))}
+        found[method.label] = [p for i, p in enumerate(points) if not wanted or p.name in wanted or str(i) in wanted]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"no method has a rate point {name}; give names, or numbers from 0 (fewest bytes)")
+    for label, points in found.items():
+        if not points and wanted:
+            raise UsageError(f"{label} has none of the rate points {', '.join(wanted)}")
+    return found
 
 
 def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[list[SampleInfo], list[str]]:

@@ -29,7 +29,8 @@ from rawbench.files import read_bytes
 from rawbench.keys import digest_json
 from rawbench.plugins import Catalogue
 from rawbench.results.store import Store
-from rawbench.run.cell import Bench, point_of
+from rawbench.run.cell import Bench
+from rawbench.run.coding import point_of
 from rawbench.run.device import synchroniser
 from rawbench.run.environment import describe_environment
 from rawbench.run.memory import forget_peak, peak_resident_bytes
@@ -156,7 +157,7 @@ def time_run(
 
 def _time_stored(cell: Cell, bench: Bench, path: Path) -> list[Row]:
     codec_class = bench.catalogue.methods.load(cell.method.name)
-    return time_cell(codec_class, cell, sample_of_stream(bench.load(cell), path), read_bytes(path))
+    return time_cell(codec_class, cell, sample_of_stream(bench.load(cell).sample, path), read_bytes(path))
 
 
 def _cause(error: Exception) -> str:

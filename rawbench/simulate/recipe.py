@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +11,7 @@ from pydantic import Field
 
 from rawbench.camera.cfa import CFA_ORDERS
 from rawbench.errors import SampleError, UsageError
+from rawbench.files import read_toml
 from rawbench.options import Options, build_options
 from rawbench.simulate.cameras import Camera, find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
@@ -86,12 +86,7 @@ def read_recipe(path: Path) -> tuple[list[Picture], list[SensorFrame]]:
         UsageError: the file is missing or no TOML, or an entry is incomplete, misspelt or out of range.
     """
     path = Path(path)
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file ({error})") from error
+    tables = read_toml(path)
     unknown = sorted(set(tables) - {"picture", "sensor_frame"})
     if unknown:
         raise UsageError(f"{path}: unknown table {unknown[0]!r}; there are picture and sensor_frame")

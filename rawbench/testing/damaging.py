@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from rawbench.run.cell import decode_stream
+from rawbench.run.coding import decode_stream
 from rawbench.stream import read_stream
 from rawbench.testing import damage
 from rawbench.testing.stage import Stage, describe_output, ends_of

@@ -15,8 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rawbench.run.cell import decode_stream
 from rawbench.run.code import code_of
+from rawbench.run.coding import decode_stream
 from rawbench.testing import state
 from rawbench.testing.damaging import act_damage
 from rawbench.testing.encoding import act_encode
@@ -80,7 +80,7 @@ def act_decode(stage: Stage) -> None:
             srgb = torch.from_numpy(np.load(f"{item['file']}.npy", allow_pickle=False)).to(stage.device)
             stage.traces.clock.clear()
             with stage.traces.watching():
-                decoded, _, _ = decode_stream(stage.codec, stage.resources, data, srgb, stage.device)
+                decoded = decode_stream(stage.codec, stage.resources, data, srgb, stage.device).raw
             stage.keep(record, decoded, item["file"])
     stage.tell_traces(known=_files_known_to(stage))
 

@@ -22,7 +22,6 @@ Example::
 
 from __future__ import annotations
 
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -30,6 +29,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from rawbench.errors import UsageError, suggest
+from rawbench.files import read_toml
 
 Sampling = Literal["4:2:0", "4:4:4"]
 
@@ -62,6 +62,7 @@ class DataConfig(_Table):
     patch: int = Field(256, ge=16, description="side of a training patch in pixels")
     batch: int = Field(8, ge=1, description="patches a step on each device")
     renditions: Renditions = Field(default_factory=lambda: Renditions.model_validate({}))
+    frame_samples: int = Field(0, ge=0, description="side of a grid of pixels of the whole frame, beside each patch")
     excluded_scenes: tuple[str, ...] = Field((), description="scenes that must not occur in the manifest")
     workers: int = Field(1, ge=0, description="threads that prepare batches ahead; changes no batch")
     validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; else as patch")
@@ -77,6 +78,7 @@ class FitConfig(_Table):
     accelerator: Literal["cpu", "cuda", "gpu", "auto"] = "cpu"
     devices: int = Field(1, ge=1, description="more than one: data parallel (DDP)")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    average: float = Field(0.0, ge=0, lt=1, description="decay of the mean weights that are validated; 0: none")
     clip: float | None = Field(1.0, gt=0, description="largest gradient norm of an optimizer's parameters")
     validate_every: int = Field(500, ge=1, description="steps")
     log_every: int = Field(50, ge=1, description="steps")
@@ -113,12 +115,7 @@ def read_config(path: Path, task_config: type[BaseModel]) -> TrainingConfig:
     Raises:
         UsageError: the file cannot be read, is not TOML, or holds an unknown name or a bad value.
     """
-    try:
-        tables = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise UsageError(f"{path}: not a TOML file: {error}") from error
+    tables = read_toml(path)
     models: dict[str, type[BaseModel]] = {"task": task_config, "data": DataConfig, "fit": FitConfig}
     for name, table in tables.items():
         if name not in models:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rawbench.results.measured import read_results
+from rawbench.results.run import read_run
 
 STEPS_PLUGIN = str(Path(__file__).parents[1] / "steps_plugin.py")
 README = "# Title\n\n<!-- results -->\n<!-- /results -->\n\nmore\n"
@@ -23,7 +23,7 @@ def added(call, tmp_path):
 
 
 def test_the_committed_file_holds_what_the_run_holds(added, tmp_path):
-    run, file = read_results(tmp_path / "run"), read_results(added / "tiny.json")
+    run, file = read_run(tmp_path / "run"), read_run(added / "tiny.json")
     assert (added / "tiny.json").stat().st_size < 40_000
     assert len(file.rows) == len(run.rows) == 24
     for mine, theirs in zip(run.rows, file.rows, strict=True):

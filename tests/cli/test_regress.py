@@ -90,7 +90,7 @@ def test_better_passes_and_says_what_to_do(bench, reference, monkeypatch):
 
 def test_in_another_environment_bytes_have_room(bench, reference):
     def change(document):
-        document["environment"]["digest"] = "another"
+        document["environments"][0]["threads"] += 1
         for cell in document["cells"]:
             cell["bytes"] -= cell["bytes"] // 250
 
@@ -138,21 +138,78 @@ def test_an_exception_in_a_codec(bench, reference, monkeypatch):
 @pytest.mark.parametrize(
     ("change", "code", "said"),
     [
-        (lambda d: d["images"]["tiny/image0"].update(digest="x"), 3, "image tiny/image0 has digest tiny-image0-none"),
-        (lambda d: d.update(reference_schema=9), 3, "has schema 9, this rawbench compares 1"),
-        (lambda d: d["metrics"].update(psnr=7), 3, "metric psnr is version 7 in the reference, 1 here"),
-        (lambda d: d.update(protocol="other"), 3, "the reference's protocol is 'other'"),
-        (lambda d: d.update(cells=[]), 3, "nothing to measure: no cells"),
-        (lambda d: d["run"].update(methods=["gone"]), 3, "the reference cannot be run: no method 'gone'"),
-        (lambda d: d.update(cells="x"), 2, "is damaged: cells: Input should be a valid list"),
+        (lambda d: d["images"][0].update(source_digest="x"), 3, "image tiny/image0 has digest tiny-image0-none"),
+        (lambda d: d.update(format=9), 3, "has format 9; this rawbench reads 1"),
+        (lambda d: d["metrics"][0].update(version=7), 3, "metric psnr is version 7 in the reference, 1 here"),
+        (lambda d: d["meta"].update(protocol="other"), 3, "the reference's protocol is 'other'"),
+        (lambda d: d.update(cells=[]), 3, "nothing to measure: the reference has no cells"),
+        (lambda d: d.update(metrics=[]), 3, "nothing to measure: the reference has no metric"),
+        (lambda d: d.pop("tolerances"), 3, "the reference has no tolerance for bytes"),
+        (lambda d: d["tolerances"].pop("psnr"), 3, "the reference has no tolerance for psnr"),
+        (lambda d: d["run"].update(methods=["gone"]), 3, "cannot be run: no method 'gone'"),
+        (lambda d: d.update(cells="x"), 2, "ref.json is damaged: "),
+        (lambda d: d["cells"][0].update(bytes=0), 2, "is damaged: cells.0.values: Value error, bytes is 0"),
+        (lambda d: d["cells"].append(d["cells"][0]), 2, "is damaged: a cell stands there twice: steps step=0 on tiny"),
+        (lambda d: d["images"].pop(), 2, "is of the image tiny/image1, which is not described"),
+        (lambda d: d["run"].update(plugins=["x.py"]), 2, "is damaged: run.plugins: Extra inputs"),
         (lambda d: d["tolerances"].update(psnr="about 1"), 2, "'about 1' is no tolerance"),
-        (lambda d: d.pop("reference_schema"), 2, "is no reference"),
+        (lambda d: d["tolerances"].update(psnr="+0.02 dB"), 2, "tolerance psnr '+0.02 dB': less is what"),
+        (lambda d: d["tolerances"].update(bytes="+" + "9" * 400), 2, "everything would pass"),
+        (lambda d: d.pop("run"), 2, "is a run, but no reference"),
+        (lambda d: d.pop("format"), 2, "is no run that rawbench wrote"),
     ],
 )
 def test_what_cannot_be_compared(bench, reference, change, code, said):
     edit(reference, change)
     ended = bench("regress", reference)
     assert ended.code == code and said in ended.err, ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda c: c.update(psnr=None), "the reference has no value of psnr for it"),
+        (lambda c: c.pop("psnr"), "the reference has no psnr of it"),
+        (lambda c: c.pop("bytes"), "the reference has no bytes of it"),
+        (lambda c: [c.pop(name) for name in ("psnr", "ssim", "bytes", "bpp")], "the reference has no bytes of it"),
+    ],
+)
+def test_a_reference_that_lacks_numbers_is_not_comparable(bench, reference, change, said):
+    bench("run", "--methods", "steps", "--dataset", "tiny", "--images", "image0,image1", "--out", "run")
+    edit(reference, lambda d: [change(cell) for cell in d["cells"]])
+    ended = bench("regress", reference, "--run", "run")
+    assert ended.code == 3 and f"missing: steps step=0 on tiny/image0: {said}" in ended.out
+
+
+def test_values_that_neither_has_are_not_compared_but_others_must_be(bench, reference, tmp_path):
+    document = json.loads(reference.read_text())
+    for cell in document["cells"]:
+        cell["ssim"] = None
+    del document["run"], document["tolerances"]
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    edit(reference, lambda d: [c.update(ssim=None) for c in d["cells"]])
+    assert bench("regress", reference, "--run", "run.json").code == 0
+    for cell in document["cells"]:
+        cell["psnr"] = None
+    (tmp_path / "run.json").write_text(json.dumps(document))
+    edit(reference, lambda d: [c.update(psnr=None) for c in d["cells"]])
+    ended = bench("regress", reference, "--run", "run.json")
+    assert ended.code == 3 and "nothing of its quality can be compared" in ended.out
+
+
+def test_exact_bytes_are_asked_where_all_that_computes_is_the_same(bench, reference):
+    (environment,) = json.loads(reference.read_text())["environments"]
+    assert environment["threads"] >= 1 and environment["cpu_capability"] and environment["deterministic"]
+    assert bench("regress", reference).code == 0
+    edit(reference, lambda d: [c.update(bytes=c["bytes"] - 1) for c in d["cells"] if c["bytes"] > 200])
+    assert bench("regress", reference).code == 1
+    for change in (
+        lambda d: d["environments"][0].update(threads=environment["threads"] + 1),
+        lambda d: d["environments"][0].update(threads=environment["threads"], cpu_capability="other"),
+        lambda d: d["environments"][0].update(cpu_capability=environment["cpu_capability"], deterministic={}),
+    ):
+        edit(reference, change)
+        assert bench("regress", reference).code == 0
 
 
 def test_a_file_that_is_not_there(bench):
@@ -191,7 +248,8 @@ def test_a_reference_of_a_run(bench, tmp_path):
     assert ended.code == 0, ended.err
     document = json.loads((tmp_path / "some.json").read_text())
     assert document["run"]["methods"] == ["steps"] and len(document["cells"]) == 5
-    assert document["tolerances"]["psnr"] == "-0.1 dB" and document["tolerances"]["mae"] == "+0.1 %"
+    tolerances = document["tolerances"]
+    assert tolerances["psnr"] == "-0.1 dB" and tolerances["mae"] == "+0.1 %"
     assert bench("regress", "some.json").code == 0
     again = bench("reference", "create", "some.json", "--run", "run")
     assert again.code == 2 and "is there already" in again.err

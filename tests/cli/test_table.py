@@ -11,6 +11,8 @@ import sqlite3
 import pyarrow.parquet as pq
 import pytest
 
+from rawbench.results.schema import SCHEMA_VERSION
+
 
 @pytest.fixture
 def run(call, tmp_path):
@@ -54,7 +56,7 @@ def test_exports_hold_the_same_rows(call, run, tmp_path):
     assert list(from_csv[0]) == ["run", "method", "rate_point", "dataset", "image", "metric", "value", "unit"]
     assert [{**row, "value": float(row["value"])} for row in from_csv] == from_parquet == everything["rows"]
     assert {row["metric"] for row in from_csv} >= {"psnr", "bpp", "bytes", "bpp_padded", "bits_estimated"}
-    assert everything["schema_version"] == "2" and len(everything["cells"]) == 8
+    assert everything["schema_version"] == str(SCHEMA_VERSION) and len(everything["cells"]) == 8
 
 
 @pytest.mark.parametrize(

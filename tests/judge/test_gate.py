@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from rawbench.errors import UsageError
 from rawbench.judge.gate import Subset, Verdict, exit_code, report_lines
 from rawbench.judge.threshold import Threshold
+from rawbench.types import Place
 
 VALUES = st.floats(0.1, 1e6)
 
@@ -65,5 +66,6 @@ def test_the_worst_verdict_decides():
 
 def test_a_subset_takes_any_of_one_kind_and_all_of_different_kinds():
     subset = Subset.parse(["method=poly,res*", "image=a"])
-    assert subset.holds("poly", "0", "sample", "a") and subset.holds("residual", "0", "sample", "a")
-    assert not subset.holds("uniform", "0", "sample", "a") and not subset.holds("poly", "0", "sample", "b")
+    assert subset.holds(Place("poly", "0", "sample", "a")) and subset.holds(Place("residual", "0", "sample", "a"))
+    assert not subset.holds(Place("uniform", "0", "sample", "a"))
+    assert not subset.holds(Place("poly", "0", "sample", "b"))

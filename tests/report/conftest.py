@@ -6,15 +6,16 @@ import math
 
 import pytest
 
+from rawbench.results.facts import DatasetFacts, Environment, ImageFacts, Meta, MethodFacts, MetricFacts, Timing
 from rawbench.results.means import Row
-from rawbench.results.measured import Results, Timing
+from rawbench.results.run import Run
 
 METHODS = ("alpha", "beta:step=<2>")
 RENDITIONS = ("png", "jpeg90", "jpeg100")
-ENVIRONMENT = {
-    "rawbench": "0.1.0", "python": "3.11", "system": "Linux", "processor": "a processor", "cores": 2, "threads": 1,
-    "cpu_capability": "AVX2", "device": "cpu", "libraries": {"torch": "2"},
-}  # fmt: skip
+ENVIRONMENT = Environment(
+    rawbench="0.1.0", python="3.11", system="Linux", processor="a processor", cores=2, threads=1,
+    cpu_capability="AVX2", device="cpu", libraries={"torch": "2"},
+)  # fmt: skip
 
 
 def _row(method: int, point: int, image: int, rendition: str) -> Row:
@@ -26,37 +27,31 @@ def _row(method: int, point: int, image: int, rendition: str) -> Row:
 
 
 @pytest.fixture
-def made() -> Results:
+def made() -> Run:
     """``beta:step=<2>`` is exact at its last rate point, and its name must be escaped."""
     rows = [_row(m, p, i, r) for r in RENDITIONS for m in (0, 1) for p in range(5) for i in range(3)]
-    image = {"height": 100, "width": 640, "simulated": 1, "source_digest": "d", "raw_space": "camera", "facts": {}}
     ceilings = {"image0": 60.0, "image1": 62.0, "image2": math.inf}
-    described = {"name": "x", "options": {}, "identity": {}, "format_version": 1, "code_digest": "c", "complexity": {}}
-    metric = {"version": 1, "higher_is_better": 1, "aggregate": "mean", "unit": "dB", "summary": "a metric"}
     timings = [
         Timing("made:png", "image0", m, "p2", what, "s", 10, seconds, seconds * 0.9, seconds * 1.1)
         for m in METHODS
         for what, seconds in (("encode", 0.5), ("encode/entropy", 0.2), ("decode", 0.3), ("decode/synthesis", 0.1))
     ]
-    return Results(
+    return Run(
         name="made",
-        meta={"protocol": "rawbench-1", "command": "rawbench run", "rawbench": "0.1.0", "last_run": "2026-01-01T00"},
+        meta=Meta("rawbench-1", "0.1.0", "rawbench run", "2026-01-01T00"),
         rows=tuple(rows),
-        messages={},
         images={
-            (r.dataset, r.image): {
-                **image,
-                "dataset": r.dataset,
-                "image": r.image,
-                "camera": r.camera,
-                "rendition": r.rendition,
-                "ceiling_psnr": ceilings[r.image],
-            }
+            (r.dataset, r.image): ImageFacts(
+                r.dataset, r.image, r.camera, r.rendition, "camera", 100, 640, "d", True, {}, ceilings[r.image]
+            )
             for r in rows
         },
-        methods={m: described for m in METHODS},
-        datasets={f"made:{r}": {"name": "made", "revision": "1", "options": {}} for r in RENDITIONS},
-        metrics={"psnr": metric, "ssim": {**metric, "unit": "1"}},
+        methods={m: MethodFacts(m, "x", code_digest="c") for m in METHODS},
+        datasets={f"made:{r}": DatasetFacts(f"made:{r}", "made", "1") for r in RENDITIONS},
+        metrics={
+            "psnr": MetricFacts("psnr", 1, "dB", True, "mean", "a metric"),
+            "ssim": MetricFacts("ssim", 1, "1", True, "mean", "a metric"),
+        },
         environments=(ENVIRONMENT,),
         timings=tuple(timings),
     )

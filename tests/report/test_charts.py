@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rawbench.report.charts import chart_data, make_charts, standalone, typical_points, write_charts
+from rawbench.report.chart_data import chart_data, typical_points
+from rawbench.report.chart_files import standalone, write_charts
+from rawbench.report.charts import make_charts
 
 METRICS = ["psnr", "ssim"]
 
@@ -132,7 +134,7 @@ def test_the_ceiling_is_drawn_where_it_is_finite(drawn):
 
 
 def test_a_run_from_before_the_ceiling_has_its_charts(made):
-    images = {key: {k: v for k, v in image.items() if k != "ceiling_psnr"} for key, image in made.images.items()}
+    images = {key: replace(image, ceiling_psnr=None) for key, image in made.images.items()}
     old = replace(made, images=images)
     data = chart_data(old, METRICS, typical_points(old, 0.1))
     assert data["ceilings"] == [] and make_charts(old, data, METRICS)

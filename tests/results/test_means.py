@@ -15,7 +15,6 @@ from rawbench.results.means import (
     curves,
     group_by_camera,
     image_curves,
-    join_rows,
     macro_average,
 )
 from rawbench.results.rd import Point
@@ -51,6 +50,13 @@ def test_exact_images_are_counted() -> None:
 def test_pooling_never_flatters(values) -> None:
     assert average(values, "mse").value <= average(values).value + 1e-9
     assert min(values) - 1e-9 <= average(values, "mse").value <= max(values) + 1e-9
+
+
+def test_values_at_the_end_of_the_range_have_a_mean() -> None:
+    assert average([1.7e308, 1.7e308]).value == pytest.approx(1.7e308)
+    assert math.isnan(average([math.inf, -math.inf]).value) and average([math.inf, -math.inf]).exact == 1
+    assert average([-1.7e308, 3.0], "mse").value == -math.inf
+    assert average([math.inf, -math.inf], "mse").value == -math.inf
 
 
 def test_undefined_values_are_counted_and_not_averaged() -> None:
@@ -129,16 +135,3 @@ def test_curves_of_images() -> None:
     first, second = image_curves(rows, "psnr")["sample", "1", "poly"]
     assert first == (0.1, 40.0)
     assert second.rate == 0.2 and math.isnan(second.quality)
-
-
-def test_join_rows_of_a_store() -> None:
-    cell = {"dataset": "d", "method": "poly", "rate_point": "degree=3", "rate_order": 2}
-    place = {"dataset": "d", "method": "poly", "rate_point": "degree=3", "image": "1"}
-    rows = join_rows(
-        [{**cell, "image": "1", "status": "ok"}, {**cell, "image": "2", "status": "oom"}],
-        [{"dataset": "d", "image": i, "camera": "A", "rendition": "png", "simulated": 1} for i in "12"],
-        [{**place, "metric": "psnr", "value": 40.0}, {**place, "metric": "ms_ssim", "value": None}],
-    )
-    assert [r.status for r in rows] == ["ok", "oom"]
-    assert rows[0].values == {"psnr": 40.0, "ms_ssim": None} and rows[1].values == {}
-    assert rows[0].camera == "A" and rows[0].simulated and rows[0].rate_order == 2

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from rawbench.results.measured import read_results, write_results
+from rawbench.results.committed import write_run
+from rawbench.results.run import read_run
 from rawbench.results.schema import CEILING, SCHEMA_VERSION
 from rawbench.results.store import Store
 
@@ -62,9 +63,9 @@ def test_its_report(call, old, tmp_path):
 
 
 def test_it_can_be_committed_and_compared(call, old, tmp_path):
-    results = read_results(old)
-    write_results(results, tmp_path / "old.json")
-    assert [row.values for row in read_results(tmp_path / "old.json").rows if row.status == "ok"]
+    results = read_run(old)
+    write_run(results, tmp_path / "old.json")
+    assert [row.values for row in read_run(tmp_path / "old.json").rows if row.status == "ok"]
     ended = call("compare", old, tmp_path / "old.json")
     assert ended.code == 0, ended.err
 

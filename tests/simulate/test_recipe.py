@@ -76,7 +76,7 @@ def test_a_recipe_makes_the_same_bytes_again(scenes, tmp_path, recipe):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[[picture", "not a TOML file"),
+        ("[[picture", "no valid TOML"),
         ("[[photo]]\nname='a'", "unknown table 'photo'"),
         (PICTURE.replace("fov", "fow"), r"\[\[picture\]\] one: no option 'fow'; did you mean fov"),
         (PICTURE.replace("fov = 80", "fov = 180"), r"\[\[picture\]\] one: option fov"),
@@ -93,7 +93,7 @@ def test_wrong_recipes_are_refused(scenes, tmp_path, recipe, text, message):
 
 
 def test_a_recipe_that_is_not_there_is_named(tmp_path):
-    with pytest.raises(UsageError, match="no.toml: cannot be read"):
+    with pytest.raises(UsageError, match="cannot read .*no.toml"):
         read_recipe(tmp_path / "no.toml")
 
 

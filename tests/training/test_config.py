@@ -41,7 +41,7 @@ def test_defaults_and_paths_relative_to_the_file(tmp_path):
         ("[fit]\nsteps = 5\n", ["data.frames", "required"]),
         (GOOD.replace("5", "0"), ["fit.steps"]),
         ("task = 3\n" + GOOD, ["task must be a table"]),
-        ("[data\n", ["not a TOML file"]),
+        ("[data\n", ["no valid TOML"]),
     ],
 )
 def test_a_bad_configuration_is_refused_in_one_clear_line(tmp_path, text, words):
@@ -54,7 +54,7 @@ def test_a_bad_configuration_is_refused_in_one_clear_line(tmp_path, text, words)
 
 
 def test_a_missing_configuration(tmp_path):
-    with pytest.raises(UsageError, match="none.toml: cannot be read"):
+    with pytest.raises(UsageError, match="cannot read .*none.toml"):
         read_config(tmp_path / "none.toml", TinyTask.Config)
 
 

@@ -86,6 +86,19 @@ def test_target_rates_are_kept(codec, scenes):
         assert 0.85 * target < 8 * size / srgb[0].numel() <= target
 
 
+@pytest.mark.parametrize("way", [1, 6])
+def test_the_decoder_turns_the_planes_back(codec, scenes, way, monkeypatch):
+    raw, srgb = scenes["scene-a"]
+    plain = codec(Residual, "bpp=1.85").decode(codec(Residual, "bpp=1.85").encode(raw, srgb), srgb)
+    found = rate_search.best_quality
+    monkeypatch.setattr(
+        residual, "best_quality", lambda planes, *rest: (way, found(rate_search.turned(planes, way), *rest)[1])
+    )
+    turned = codec(Residual, "bpp=1.85").decode(codec(Residual, "bpp=1.85").encode(raw, srgb), srgb)
+    assert not torch.equal(turned, plain)
+    assert abs(psnr(raw, turned) - psnr(raw, plain)) < 0.3
+
+
 @pytest.mark.parametrize("point", ["poly", "bpp=0.8", "lossless"])
 def test_damaged_payloads(codec, scenes, check_damage, point):
     raw, srgb = scenes["pair-a"]

@@ -7,14 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from rawbench_learned.architecture import Architecture
 from rawbench_learned.base import moments
 from rawbench_learned.features import linearisation
-from rawbench_learned.networks import Architecture, LearnedNetworks
-from rawbench_learned.task import set_base, set_mean_tables
+from rawbench_learned.networks import LearnedNetworks
+from rawbench_learned.task import set_base, set_coefficient_tables
 from rawbench_learned.weights import Weights, read_weights, write_weights
 from torch import Tensor
 
-MEANS = 4
+BASE = 4
 
 
 def scene(height: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor]:
@@ -35,10 +36,10 @@ def scene(height: int, width: int, seed: int = 0) -> tuple[Tensor, Tensor]:
 def weights_file(tmp_path_factory) -> Path:
     """Weights with random networks whose outputs are not trivial, and a fitted base."""
     torch.manual_seed(0)
-    model = LearnedNetworks(Architecture(width=16, means=MEANS, exact_width=16, phi=16, context=16, embedding=8))
+    model = LearnedNetworks(Architecture(width=16, base=BASE, exact_width=16, phi=16, context=16, embedding=8))
     images = [moments(*scene(48, 64, seed)) for seed in range(8)]
     set_base(model, images)
-    set_mean_tables(model, images, pixels=48 * 64)
+    set_coefficient_tables(model, images, pixels=48 * 64)
     with torch.no_grad():
         for name in ("guide", "analysis", "synthesis"):
             getattr(model, name).leave.weight.normal_(0, 0.02)

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rawbench_learned.autoregressive import SerialCoder
-from rawbench_learned.coding import Coder, untimed
-from rawbench_learned.generation2 import SEED, SIZES, JournalCoder, draw, tag_of
+from rawbench_learned.coding import Coder
+from rawbench_learned.journal import SEED, SIZES, JournalCoder, draw, tag_of
 from rawbench_learned.journal_networks import JournalNetworks
+from rawbench_learned.serial import SerialCoder
 from rawbench_learned.weights import read_weights
 
 QUALITY = 230
@@ -44,7 +44,7 @@ def main() -> None:
     with torch.backends.mkldnn.flags(enabled=onednn):
         for name, coder in coders(folder, tile).items():
             stream = (folder / f"{name}.stream").read_bytes()
-            raw = coder.decode(stream, srgb, quality_of(name), untimed)
+            raw = coder.decode(stream, srgb, quality_of(name))
             np.save(folder / f"{name}-{sys.argv[5]}.npy", raw.numpy())
             latents = coder.latents(stream, srgb, quality_of(name))
             result[name] = hashlib.sha256(latents.numpy().tobytes()).hexdigest()

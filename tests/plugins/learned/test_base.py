@@ -8,9 +8,9 @@ from rawbench_learned.base import (
     apply_base,
     error,
     fit_directions,
-    fitted_means,
+    fitted_coefficients,
     moments,
-    solve_means,
+    solve,
 )
 
 from .conftest import scene
@@ -26,7 +26,7 @@ def test_moments_predict_the_error_of_the_base(fitted):
     directions, offset = fitted
     raw, srgb = scene(40, 56, 11)
     image = moments(raw, srgb)
-    means = solve_means(image, directions, offset)
+    means = solve(image, directions, offset)
     base = apply_base(
         srgb[None],
         torch.tensor(means[None], dtype=torch.float32),
@@ -46,9 +46,9 @@ def test_bands_and_strides_see_the_same_pixels():
 def test_means_are_the_best_and_rounding_costs_little(fitted):
     directions, offset = fitted
     image = moments(*scene(48, 64, 12))
-    best = solve_means(image, directions, offset)
+    best = solve(image, directions, offset)
     step = 2.0**-12
-    rounded = solve_means(image, directions, offset, step)
+    rounded = solve(image, directions, offset, step)
     assert np.allclose(rounded / step, np.round(rounded / step))
     least = error(image, offset + directions @ best)
     assert least <= error(image, offset)
@@ -61,10 +61,10 @@ def test_means_are_the_best_and_rounding_costs_little(fitted):
 def test_large_images_have_means_of_finer_steps(fitted, pixels):
     directions, offset = fitted
     image = moments(*scene(48, 64, 12))
-    least = error(image, offset + directions @ solve_means(image, directions, offset))
-    means = fitted_means(image, directions, offset, pixels)
+    least = error(image, offset + directions @ solve(image, directions, offset))
+    means = fitted_coefficients(image, directions, offset, pixels)
     assert np.array_equal(means.values, means.integers * UNIT * 2.0**means.exponent)
-    coarser = fitted_means(image, directions, offset, pixels // 16)
+    coarser = fitted_coefficients(image, directions, offset, pixels // 16)
     assert means.exponent < coarser.exponent
     assert error(image, offset + directions @ means.values) < least * (1 + max(1000 / pixels, 1e-3))
 
@@ -72,15 +72,15 @@ def test_large_images_have_means_of_finer_steps(fitted, pixels):
 def test_means_of_a_far_mapping_are_still_integers_of_16_bits(fitted):
     directions, offset = fitted
     image, far = moments(*scene(48, 64, 12)), np.full(4, 30.0)
-    means = fitted_means(image, directions, offset - directions @ far, 10**9)
+    means = fitted_coefficients(image, directions, offset - directions @ far, 10**9)
     assert np.abs(means.integers).max() < 2**15
-    assert np.allclose(means.values, far + fitted_means(image, directions, offset, 10**9).values, atol=0.01)
+    assert np.allclose(means.values, far + fitted_coefficients(image, directions, offset, 10**9).values, atol=0.01)
 
 
 def test_directions_are_orthonormal_and_sorted():
     images = [moments(*scene(48, 64, seed)) for seed in range(8)]
     directions, offset = fit_directions(images, 3)
-    found = np.stack([solve_means(i, directions, offset) for i in images])
+    found = np.stack([solve(i, directions, offset) for i in images])
     spread = found.std(0)
     assert spread[0] >= spread[-1]
 

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
-from rawbench_learned.codec import Learned, LearnedAutoregressive
-from rawbench_learned.generation2 import tag_of
+from rawbench_learned.codec import Learned, LearnedSerial
+from rawbench_learned.journal import tag_of
 
 import rawbench
 from rawbench.errors import StreamError, UsageError
@@ -81,7 +81,7 @@ def test_serial_weights_are_told_apart(weights_file):
     raw, srgb = scene(16, 16)
     payload = made(Learned, weights=weights_file).encode(raw, srgb)
     with pytest.raises(rawbench.RawbenchError, match="serial"):
-        made(LearnedAutoregressive, weights=weights_file)
+        made(LearnedSerial, weights=weights_file)
     with pytest.raises(StreamError):
         made(Learned, weights=weights_file).decode(payload[1:], srgb)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from rawbench_learned.coding import untimed
 
 from .conftest import scene
 from .decoding_process import coders, quality_of
@@ -39,10 +38,10 @@ def test_no_mismatch_over_threads_vectors_libraries_and_tiles(weights_file, tmp_
     np.save(tmp_path / "srgb.npy", srgb.numpy())
     expected, here = {}, {}
     for name, coder in coders(tmp_path, 512).items():
-        stream, _ = coder.encode(raw, srgb, quality_of(name), untimed)
+        stream, _ = coder.encode(raw, srgb, quality_of(name))
         (tmp_path / f"{name}.stream").write_bytes(stream)
         expected[name] = coder.latents(stream, srgb, quality_of(name)).numpy()
-        here[name] = coder.decode(stream, srgb, quality_of(name), untimed).numpy()
+        here[name] = coder.decode(stream, srgb, quality_of(name)).numpy()
     mismatches = []
     for number, (setting, (threads, tile, onednn, variables)) in enumerate(SETTINGS.items()):
         arguments = [tmp_path, threads, tile, onednn, number]

@@ -3,26 +3,14 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_learned import cost
-from rawbench_learned.entropy_model import gated_round, iterate, partition
-from rawbench_learned.exact import STEP
-from rawbench_learned.networks import (
-    KERNEL,
-    LATENTS,
-    Architecture,
-    Context,
-    Parameters,
-    SerialContext,
-    cell_transform,
-    gain_index,
-    gain_of,
-    lattice,
-    nearness,
-    weighted_average,
-)
+from rawbench_learned.architecture import LATENTS, Architecture
+from rawbench_learned.context import Context
+from rawbench_learned.entropy_model import gated_round, iterate
+from rawbench_learned.networks import Parameters, cell_transform, gain_index, gain_of
+from rawbench_learned.order import partition
 from rawbench_learned.task import LearnedTask
-from torch.nn import functional as F
 
-SMALL = Architecture(width=8, means=3, exact_width=8, phi=8, context=8, embedding=4)
+SMALL = Architecture(width=8, base=3, exact_width=8, phi=8, context=8, embedding=4)
 
 
 def test_size_small_keeps_its_budget():
@@ -68,96 +56,6 @@ def test_the_cell_transform_is_orthonormal():
     assert (transform @ grey).abs().argmax() == 0
 
 
-@pytest.mark.parametrize("steps", range(1, 9))
-def test_masks_partition_every_latent(steps):
-    order = lattice(8, 12, steps, torch.device("cpu"))
-    assert set(order.unique().tolist()) == set(range(steps))
-    logits = torch.randn(1, steps, 8, 12)
-    for training in (True, False):
-        masks = partition(logits, training)
-        assert torch.equal(masks.sum(1), torch.ones(1, 8, 12))
-        assert set(masks.unique().tolist()) <= {0.0, 1.0}
-
-
-@pytest.mark.parametrize("steps", range(1, 9))
-def test_every_step_has_its_share_of_every_block(steps):
-    order = lattice(4, 4, steps, torch.device("cpu"))
-    shares = torch.bincount(order.flatten(), minlength=steps)
-    # Networks that want the same step everywhere, and equal logits.
-    for logits in (torch.randn(2, steps, 8, 12), torch.arange(steps).view(1, -1, 1, 1).expand(2, -1, 8, 12) * 10.0):
-        masks = partition(logits, training=False)
-        counts = masks.unfold(2, 4, 4).unfold(3, 4, 4).sum((4, 5))
-        assert torch.equal(counts, shares.view(1, -1, 1, 1).expand_as(counts).float())
-
-
-def test_the_lattice_is_the_order_where_nothing_is_predicted():
-    order = lattice(8, 12, 4, torch.device("cpu"))
-    logits = (order == torch.arange(4).view(-1, 1, 1)).float()[None] * 4
-    assert torch.equal(partition(logits, training=False)[0].argmax(0), order)
-    # A pixel that is wanted early changes places with one of its block.
-    logits[0, 0, 1, 1] += 9
-    moved = partition(logits, training=False)[0].argmax(0)
-    assert moved[1, 1] == 0 and moved[0, 0] != 0 and torch.equal(moved[:, 4:], order[:, 4:])
-
-
-def test_masks_have_the_gradient_of_a_softmax():
-    logits = torch.zeros(1, 4, 8, 8, requires_grad=True)
-    (partition(logits, training=True) * torch.arange(4.0).view(1, -1, 1, 1)).sum().backward()
-    assert logits.grad.abs().min() > 0 and logits.grad.sum(1).abs().max() < 1e-5
-
-
-@pytest.mark.parametrize("steps", range(2, 9))
-def test_the_lattice_goes_from_coarse_to_fine(steps):
-    order = lattice(16, 16, steps, torch.device("cpu"))
-    shares = torch.bincount(order.flatten(), minlength=steps)
-    assert shares[0] == shares.min()
-    if steps == 4:
-        assert (shares / shares.sum()).tolist() == [1 / 16, 3 / 16, 1 / 4, 1 / 2]
-    assert torch.equal(order[:12, :12], order[4:, 4:])
-    for step in range(1, steps):
-        known = (order < step).float()[None, None]
-        seen = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL))[0, 0]
-        assert seen[order[2:-2, 2:-2] == step].min() >= 1, "every later pixel has a known neighbour"
-
-
-def latents(side: int) -> torch.Tensor:
-    """Latents of which some are beyond what 8 bits hold."""
-    z = torch.randint(-32, 32, (1, LATENTS, side, side)) * STEP
-    z[:, ::16] *= 100
-    return z
-
-
-@pytest.mark.parametrize("step", [0, 3])
-def test_the_context_averages_known_neighbours(step):
-    context = Context(SMALL).requires_grad_(False)
-    known = (torch.rand(1, 1, 9, 9) < 0.4).float()
-    z_hat = latents(9) * known
-    result, average = context(z_hat, known, step)
-    weight, bias = context.deconvolve[step].quantised()
-    number = F.conv2d(known, torch.ones(1, 1, KERNEL, KERNEL), padding=2)
-    sums = F.conv2d(context.embedded(z_hat).double(), weight.double(), bias.double(), padding=2)
-    mean = sums * 8 / number.clamp_min(1)
-    expected = torch.floor(torch.maximum(mean, mean / 8) / STEP + 0.5) * STEP
-    assert torch.equal(result[:, :-1].double(), expected.clamp(-8, 8 - STEP))
-    assert torch.equal(result[:, -1:], number / 4)
-    near = nearness(known.device)[None, None].double()
-    weights = F.conv2d(known.double(), near, padding=2).clamp_min(1)
-    for colour in range(3):
-        sums = F.conv2d(z_hat[:, 16 * colour : 16 * colour + 1].double(), near, padding=2)
-        assert (average[:, colour] - (sums / weights)[:, 0]).abs().max() <= STEP / 2 + 1e-6
-
-
-def test_an_average_of_equal_neighbours_is_their_value():
-    known = torch.zeros(1, 1, 8, 8)
-    known[..., ::2, ::2] = 1
-    z_hat = torch.zeros(1, LATENTS, 8, 8)
-    z_hat[:, ::16] = 100.5
-    average = weighted_average(z_hat * known, known, nearness(known.device))
-    assert torch.equal(average, torch.full_like(average, 100.5))
-    nothing = weighted_average(z_hat * 0, known * 0, nearness(known.device))
-    assert torch.equal(nothing, torch.zeros_like(nothing))
-
-
 def test_a_believed_average_moves_the_cell_means_alone():
     parameters = Parameters(SMALL).requires_grad_(False)
     phi, context = torch.zeros(1, SMALL.phi, 2, 2), torch.zeros(1, SMALL.context + 1, 2, 2)
@@ -166,19 +64,6 @@ def test_a_believed_average_moves_the_cell_means_alone():
     moved, _ = parameters(phi, context, torch.full((1, 3, 2, 2), 40.0))
     expected = torch.where(torch.arange(LATENTS) % 16 == 0, 20.0, 0.0)
     assert torch.equal(moved - means, expected.view(1, -1, 1, 1).expand_as(means))
-
-
-def test_unknown_latents_do_not_matter_to_the_serial_context():
-    context = SerialContext(SMALL).requires_grad_(False)
-    z_hat = latents(7)
-    ones = torch.ones(1, 1, 7, 7)
-    before = torch.cat(context(z_hat, ones), 1)
-    changed = z_hat.clone()
-    changed[..., 3, 3:] += 1
-    changed[..., 4:, :] -= 1
-    after = torch.cat(context(changed, ones), 1)
-    assert torch.equal(before[..., :3, :], after[..., :3, :])
-    assert torch.equal(before[..., 3, :4], after[..., 3, :4])
 
 
 def test_gains_normalise_the_error():

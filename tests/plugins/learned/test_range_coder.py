@@ -2,17 +2,17 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from constriction import stream
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from rawbench_learned import range_coder
-from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder, models_of
+from rawbench_learned import tables
+from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.rate import SCALES, scale_table
-from rawbench_learned.tables import TOTAL, gaussian_tables, integer_row, joined, table_from_masses
+from rawbench_learned.tables import TOTAL, gaussian_tables, integer_row, joined
 
 from rawbench.errors import PluginError, StreamError
 
 TABLES = gaussian_tables()
-MODELS = models_of(TABLES)
 
 
 def test_tables_are_integers_that_sum_to_the_total():
@@ -38,12 +38,6 @@ def test_integer_rows_keep_every_symbol_possible(masses):
     assert row.sum(dtype=np.int64) == TOTAL and row.min() >= 1
 
 
-def test_table_from_masses_leaves_rare_ends_to_the_escape():
-    masses = np.exp(-0.5 * (np.arange(-255, 256) / 2.0) ** 2)
-    row, minimum = table_from_masses(masses, -255)
-    assert -15 < minimum < -8 and len(row) == -2 * minimum + 2
-
-
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**31), size=st.sampled_from([0, 1, 2, 3, 17, 400]), wild=st.booleans())
 def test_round_trip_with_escapes(seed, size, wild):
@@ -52,15 +46,15 @@ def test_round_trip_with_escapes(seed, size, wild):
     spread = scale_table()[numbers] * (1 + wild * 30 * (generator.random(size) < 0.2))
     symbols = np.round(generator.normal(size=size) * spread).astype(np.int64).clip(-32767, 32767)
     encoder = SymbolEncoder()
-    encoder.write(symbols, numbers, TABLES, MODELS)
+    encoder.write(symbols, numbers, TABLES)
     encoder.write_uniform(np.array([3, 0, 6]), 7)
-    encoder.write(symbols[::-1], numbers[::-1], TABLES, MODELS)
+    encoder.write(symbols[::-1], numbers[::-1], TABLES)
     stream = encoder.finish()
     assert 8 * len(stream) <= encoder.ideal_bits * 1.001 + 16
     decoder = SymbolDecoder(stream)
-    assert np.array_equal(decoder.read(numbers, TABLES, MODELS), symbols)
+    assert np.array_equal(decoder.read(numbers, TABLES), symbols)
     assert decoder.read_uniform(3, 7).tolist() == [3, 0, 6]
-    assert np.array_equal(decoder.read(numbers[::-1], TABLES, MODELS), symbols[::-1])
+    assert np.array_equal(decoder.read(numbers[::-1], TABLES), symbols[::-1])
 
 
 def test_nothing_costs_nothing():
@@ -68,36 +62,34 @@ def test_nothing_costs_nothing():
 
 
 def test_models_are_the_integer_tables_exactly():
-    RangeDecoder = range_coder.queue.RangeDecoder
-
     unit = (2**64 - 1) >> 24
     for number in (0, 20, 63):
         lefts = np.concatenate([[0], np.cumsum(TABLES.row(number), dtype=np.int64)])
         for entry in range(0, len(lefts) - 1, 5):
             for point in (int(lefts[entry]) * unit, int(lefts[entry + 1]) * unit - 1):
                 words = np.array([point >> 32, point & 0xFFFFFFFF], np.uint32)
-                assert RangeDecoder(words).decode(MODELS[number]) == entry
+                assert stream.queue.RangeDecoder(words).decode(TABLES.models[number]) == entry
 
 
 def test_a_library_with_other_intervals_is_noticed(monkeypatch):
-    rounded = range_coder.model_kinds.Categorical
+    rounded = tables.stream.model.Categorical
 
     class Shifted:
         @staticmethod
         def Categorical(probabilities, perfect):  # noqa: N802
             return rounded(np.roll(probabilities, 1), perfect=perfect)
 
-    monkeypatch.setattr(range_coder, "model_kinds", Shifted)
+    monkeypatch.setattr(tables.stream, "model", Shifted)
     with pytest.raises(PluginError, match="constriction"):
-        models_of(TABLES)
+        _ = gaussian_tables().models
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.binary(max_size=40))
-def test_any_bytes_decode_or_raise(stream):
+def test_any_bytes_decode_or_raise(payload):
     numbers = np.arange(200) % SCALES
     try:
-        symbols = SymbolDecoder(stream).read(numbers, TABLES, MODELS)
+        symbols = SymbolDecoder(payload).read(numbers, TABLES)
     except StreamError:
         return
     assert symbols.shape == (200,)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import csv
 
 import pytest
-from rawbench_learned.codec import RATE_POINTS, SERIAL_RATE_POINTS, WEIGHTS, Learned, LearnedAutoregressive
-from rawbench_learned.coding import LAMBDAS
+from rawbench_learned.codec import RATE_POINTS, SERIAL_RATE_POINTS, WEIGHTS, Learned, LearnedSerial
+from rawbench_learned.economy import LAMBDAS
 from rawbench_learned.weights import read_weights
 
 from .conftest import scene
@@ -33,7 +33,7 @@ def test_the_serial_weights_belong_to_the_others():
     assert serial.provenance["transforms"] == read_weights(WEIGHTS / "learned.safetensors").digest
 
 
-@pytest.mark.parametrize("method", [Learned, LearnedAutoregressive])
+@pytest.mark.parametrize("method", [Learned, LearnedSerial])
 def test_rate_points_rise_in_bytes_and_quality(method):
     raw, srgb = scene(64, 96, 1)
     sizes, errors = [], []

@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import pytest
 import torch
+from rawbench_learned.coefficient_tables import SETS
 from rawbench_learned.exact import ExactConv2d, weight_unit
-from rawbench_learned.mean_tables import SETS
 from rawbench_learned.rate import LEVELS
 from rawbench_learned.weights import read_weights
 from safetensors import safe_open
@@ -31,8 +31,7 @@ def test_exact_layers_are_stored_as_integers(weights_file, weights):
 def test_steps_fall_and_tables_fit(weights):
     assert weights.z_steps.shape == (LEVELS, 48)
     assert (weights.z_steps[1:] <= weights.z_steps[:-1]).all() and weights.z_steps.min() >= 1
-    assert len(weights.hyper_tables.lengths) == 16 * weights.networks.config.means
-    assert weights.mean_shifts.shape == weights.mean_tables.shape == (SETS, weights.networks.config.means)
+    assert weights.coefficient_shifts.shape == weights.coefficient_tables.shape == (SETS, weights.networks.config.base)
 
 
 def changed(source, target, **metadata):
