@@ -25,8 +25,13 @@ _HEADER_BYTES = 11  # what the file's own header takes of a target rate
 
 @dataclass(frozen=True)
 class _Point:
-    """A rate point: bits per pixel to reach (0: polynomial only, None: lossless), and the polynomial that goes
-    with it (highest degree, price of a bit per pixel in decibels)."""
+    """A rate point.
+
+    Attributes:
+        bpp: bits per pixel to reach (0: polynomial only, None: lossless).
+        degree: the highest, of the polynomial that goes with it.
+        price: of a bit per pixel of the polynomial, in decibels.
+    """
 
     bpp: float | None
     degree: int
