@@ -30,9 +30,9 @@ from rawbench.codec import Codec
 from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.files import read_bytes
 from rawbench.photo.pictures import check_folder, write_raw
-from rawbench.run.cell import check_sample
 from rawbench.run.coding import decode_stream, encode_stream
 from rawbench.run.own_rendition import refuse_own_rendition
+from rawbench.run.pairs import check_sample
 from rawbench.stream import Header, read_stream, write_stream
 from rawbench.types import RatePoint, Sample, SampleInfo
 from rawbench.varint import read_varint, write_varint
