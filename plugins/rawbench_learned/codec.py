@@ -46,13 +46,13 @@ class Learned(rawbench.Codec):
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
         published=(
-            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the iterative "
-            "Gaussian entropy model, masked deconvolution; the widths of size=reference."
+            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the "
+            "iterative Gaussian entropy model, masked deconvolution; the widths of size=reference."
         ),
         ours=(
-            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no hyper-latent "
-            "beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the average of "
-            "known cell means; one weights file for all rates; the exact entropy path."
+            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no "
+            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
+            "average of known cell means; one weights file for all rates; the exact entropy path."
         ),
         licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )
@@ -69,7 +69,7 @@ class Learned(rawbench.Codec):
             "small", description="reference: the published widths (generation 2)"
         )
         weights: Path | None = Field(None, description="another weights file (generation 1)")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
         @model_validator(mode="after")
         def _possible(self) -> Learned.Options:
@@ -155,7 +155,7 @@ class LearnedSerial(Learned):
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
         weights: Path | None = Field(None, description="another weights file")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:

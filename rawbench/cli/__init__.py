@@ -35,7 +35,7 @@ COMMANDS = {
     "env": "Show versions and hardware.",
     "encode": "Write the metadata of a photograph.",
     "decode": "Rebuild a raw image from metadata and sRGB.",
-    "pack": "Put the metadata of a photograph into its JPEG.",
+    "pack": "Put the metadata of photographs into their JPEGs.",
     "unpack": "Rebuild a DNG from a packed JPEG.",
     "inspect": "Show what a stream or a packed JPEG says of itself.",
     "check": "Hold a method to the contract.",

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rawbench.camera.images import IMAGE_SUFFIXES, PACKED_SUFFIXES
+from rawbench.datasets.found_files import files_below
 from rawbench.datasets.prepared import SPLIT_NAMES, Found, PreparedDataset
 from rawbench.errors import SampleError
 
@@ -35,7 +36,7 @@ class RawIrDataset(PreparedDataset):
         """The planes, each with the image of its name."""
         images: dict[tuple[str, str], Path] = {}
         planes = []
-        for path in sorted(source.rglob("*")):
+        for path in files_below(source):
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 images[_camera(source, path), path.stem] = path
             elif path.suffix.lower() in PACKED_SUFFIXES:

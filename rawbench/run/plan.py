@@ -147,8 +147,7 @@ def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     methods = [method_spec(text, catalogue) for text in _expand(config.methods, catalogue)]
     metrics = metric_names(config.metrics, catalogue)
     _refuse_twice([m.label for m in methods], "method")
-    points = {m.label: _rate_points(m, config.rate_points, catalogue) for m in methods}
-    _check_rate_point_names(config.rate_points, points)
+    points = _rate_points(methods, config.rate_points, catalogue)
     cells, problems = [], []
     for dataset in datasets:
         infos, found = _infos(dataset, *images[dataset.label])
@@ -247,26 +246,35 @@ def _text(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _rate_points(method: MethodSpec, wanted: Sequence[str], catalogue: Catalogue) -> list[RatePoint]:
-    codec = catalogue.methods.load(method.name)
-    points = codec.rate_points(validated(codec.Options, method.options))
-    for what, values in (("index", [p.index for p in points]), ("name", [p.name for p in points])):
-        if (twice := _most_common(values))[1] > 1:
-            raise PluginError(f"method {method.label}: two rate points have the {what} {twice[0]}")
-    if not wanted:
-        return points
-    return [p for i, p in enumerate(points) if p.name in wanted or str(i) in wanted]
+def _rate_points(
+    methods: Sequence[MethodSpec], wanted: Sequence[str], catalogue: Catalogue
+) -> dict[str, list[RatePoint]]:
+    """The rate points of each method by its label: all of them, or those that are named, by name or number.
+
+    Raises:
+        UsageError: a name that no method has, or a method that has none of the names: it would not be measured.
+        PluginError: two rate points of one name or index.
+    """
+    found, known = {}, set()
+    for method in methods:
+        codec = catalogue.methods.load(method.name)
+        points = codec.rate_points(validated(codec.Options, method.options))
+        for what, values in (("index", [p.index for p in points]), ("name", [p.name for p in points])):
+            if (twice := _most_common(values))[1] > 1:
+                raise PluginError(f"method {method.label}: two rate points have the {what} {twice[0]}")
+        known |= {name for i, point in enumerate(points) for name in (point.name, str(i))}
+        found[method.label] = [p for i, p in enumerate(points) if not wanted or p.name in wanted or str(i) in wanted]
+    for name in wanted:
+        if name not in known:
+            raise UsageError(f"no method has a rate point {name}; give names, or numbers from 0 (fewest bytes)")
+    for label, points in found.items():
+        if not points and wanted:
+            raise UsageError(f"{label} has none of the rate points {', '.join(wanted)}")
+    return found
 
 
 def _most_common(values: Sequence[Any]) -> tuple[Any, int]:
     return Counter(values).most_common(1)[0] if values else (None, 0)
-
-
-def _check_rate_point_names(wanted: Sequence[str], points: Mapping[str, list[RatePoint]]) -> None:
-    if wanted and not any(points.values()):
-        raise UsageError(
-            f"no method has a rate point {', '.join(wanted)}; give names, or numbers from 0 (fewest bytes)"
-        )
 
 
 def _images(spec: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[Dataset, list[str]]:

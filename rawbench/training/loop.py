@@ -22,6 +22,7 @@ from lightning_fabric.strategies import DDPStrategy
 from lightning_fabric.utilities.exceptions import MisconfigurationException
 
 from rawbench.errors import UsageError
+from rawbench.training.average import Average
 from rawbench.training.checkpoint import load_checkpoint, save_checkpoint, write_json
 from rawbench.training.config import DataConfig, FitConfig
 from rawbench.training.frames import Frames
@@ -38,7 +39,7 @@ from rawbench.training.validation import Best, Validator
 CHECKPOINT = "checkpoint.pt"
 WEIGHTS = "weights.safetensors"
 REPORT = "training.json"
-_FORMAT = 1
+_FORMAT = 2
 _PROBE_WARMUP, _PROBE_STEPS = 3, 8
 
 Echo = Callable[[str], None]
@@ -184,9 +185,11 @@ class _Run:
         self.out, self.stop = out, stop
         self.training, self.validation = training, validation
         self.echo: Echo = echo if fabric.is_global_zero else (lambda line: None)
-        self.patches = FramePatches(training, data.patch, data.renditions, config.seed)
+        self.patches = FramePatches(training, data.patch, data.renditions, config.seed, samples=data.frame_samples)
         side = data.validation_patch or data.patch
-        fixed = FramePatches(validation, side, data.renditions, config.seed, VALIDATION_PATCHES)
+        fixed = FramePatches(
+            validation, side, data.renditions, config.seed, VALIDATION_PATCHES, samples=data.frame_samples
+        )
         self.validator = Validator(fabric, task, fixed, data.validation_batches, data.batch)
         self.recorder: Recorder | None = None
         self.means = Means()
@@ -209,6 +212,7 @@ class _Run:
         if state is None:
             self._initialise()
         self.stepper = Stepper(self.fabric, self.task, self.config)
+        self.average = Average(self.task.model, self.config.average)
         if state is not None:
             self._restore(state)
         if self.fabric.is_global_zero:
@@ -308,6 +312,8 @@ class _Run:
                     break
                 scalars = self.stepper.take(next(batches), self.step, self.progress())
                 self.step += 1
+                if scalars is not None:
+                    self.average.update()
                 self.means.add(scalars or {})
                 self._after_step()
 
@@ -335,12 +341,13 @@ class _Run:
 
     def validate(self) -> None:
         """Look at the validation split, and keep the weights if they are the best yet."""
-        figures = self.validator.figures()
+        with self.average.in_place():
+            figures = self.validator.figures()
+            better = self.best.beaten_by(figures)
+            if better:
+                model = {name: value.cpu().clone() for name, value in self.task.model.state_dict().items()}
+                self.best = Best(self.step, figures, model)
         self.last_validation = {"step": self.step, **figures}
-        better = self.best.beaten_by(figures)
-        if better:
-            model = {name: value.cpu().clone() for name, value in self.task.model.state_dict().items()}
-            self.best = Best(self.step, figures, model)
         self._record("validation", figures, "  (best so far)" if better else "")
 
     def _record(self, kind: str, figures: dict[str, float], note: str) -> None:
@@ -364,10 +371,12 @@ class _Run:
             "best": {"step": self.best.step, "figures": self.best.figures, "model": self.best.model},
             "last_validation": self.last_validation,
         }
-        save_checkpoint(self.out / CHECKPOINT, {**own, **self.stepper.state_dict()})
+        average = {"average": self.average.state_dict()}
+        save_checkpoint(self.out / CHECKPOINT, {**own, **average, **self.stepper.state_dict()})
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.stepper.load_state_dict(state)
+        self.average.load_state_dict(state["average"])
         self.step = state["step"]
         self.spent_before = state["seconds"]
         self.plans = [Plan(**plan) for plan in state["plans"]]

@@ -180,6 +180,8 @@ def test_settings_from_a_file(call, tmp_path):
         (("--methods", "mean", "--images", "image9"), "dataset tiny: no image 'image9'; did you mean image"),
         (("--methods", "mean", "--split", "train"), "dataset tiny: split 'train' has no images"),
         (("--methods", "mean", "--rate-points", "bytes=3"), "no method has a rate point bytes=3"),
+        (("--methods", "mean", "--rate-points", "0,bytes=3"), "no method has a rate point bytes=3"),
+        (("--methods", "mean,poly", "--rate-points", "degree=2"), "mean has none of the rate points degree=2"),
         (("--methods", "mean", "--executor", "rya"), "no executor 'rya'"),
         (("--methods", "mean", "--limit", "0"), "limit: Input should be greater than or equal to 1"),
         (("--methods", "mean", "--config", "none.toml"), "cannot read none.toml: No such file or directory"),
