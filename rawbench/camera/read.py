@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -114,7 +116,7 @@ class OpenedFile:
     def warning(self) -> str:
         """What is odd about the sensor's values: none that makes use of the upper bits; empty where all is well."""
         largest, white = int(self._raw.raw_image_visible.max()), self.info.white
-        if largest.bit_length() > white.bit_length() - _UNUSED_BITS:
+        if largest <= max(self.info.black) or largest.bit_length() > white.bit_length() - _UNUSED_BITS:
             return ""
         bits = largest.bit_length()
         return (
@@ -166,8 +168,11 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
     tiff = read_tiff(data)
     try:
-        with rawpy.imread(io.BytesIO(data)) as raw:
-            problem = _unsupported(raw, tiff)
+        with _silenced():
+            opened = rawpy.imread(io.BytesIO(data))
+        with opened as raw:
+            with _silenced():
+                problem = _unsupported(raw, tiff)
             if problem:
                 raise SampleError(f"{path}: {problem}: not supported")
             yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
@@ -175,6 +180,20 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """What LibRaw itself writes to the screen of a damaged file, past everybody; the exception says it too."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_camera_info(path: Path) -> CameraFileInfo:
