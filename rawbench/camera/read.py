@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rawpy
@@ -86,7 +85,7 @@ class CameraFile:
 
 
 class OpenedFile:
-    """A camera file that is open: read once, unpacked once, and rendered as often as it is asked.
+    """A camera file that is open: read once, unpacked once, demosaiced once.
 
     What is wrong with it is a SampleError that names it.
     """
@@ -133,17 +132,25 @@ class OpenedFile:
     def raw16(self, raw_space: str = "camera") -> np.ndarray:
         """The raw: ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
         gamma=(1, 1))``, uint16 (H, W, 3); in ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut)."""
-        space = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}[raw_space]
-        return self._render(output_color=space, output_bps=16, gamma=(1, 1))
+        if raw_space == "camera":
+            return self._linear
+        return self._demosaiced(rawpy.ColorSpace.XYZ)
 
     def srgb(self, bits: int = 8) -> np.ndarray:
-        """The sRGB: ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16 bits."""
-        return self._render(output_bps=bits)
+        """The sRGB, bit by bit that of ``postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=bits)``."""
+        from rawbench.camera.libraw_rendition import render
 
-    def _render(self, **how: Any) -> np.ndarray:
-        if self._white is not None:
-            how["user_sat"] = self._white
-        pixels = self._raw.postprocess(use_camera_wb=True, no_auto_bright=True, **how)
+        return render(self._linear, self._raw.color_matrix[:, :3], bits)
+
+    @cached_property
+    def _linear(self) -> np.ndarray:
+        return self._demosaiced(rawpy.ColorSpace.raw)
+
+    def _demosaiced(self, space: rawpy.ColorSpace) -> np.ndarray:
+        white: Any = {} if self._white is None else {"user_sat": self._white}
+        pixels = self._raw.postprocess(
+            output_color=space, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1), **white
+        )
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise SampleError(f"{self.path}: LibRaw gives no three-channel image; this sensor is not supported")
         return pixels
