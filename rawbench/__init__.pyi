@@ -6,6 +6,8 @@ from .external.codec import ExternalCodec
 from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
+from .results.loading import load
+from .run.arrays import decode, encode
 from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 
 __version__: str
@@ -30,5 +32,8 @@ __all__ = [
     "StreamError",
     "UsageError",
     "__version__",
+    "decode",
+    "encode",
     "hookimpl",
+    "load",
 ]

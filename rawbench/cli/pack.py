@@ -42,9 +42,9 @@ def pack(
     seed: int,
 ) -> None:
     """Put what brings PHOTO's raw back into an ordinary JPEG, whose pixels and other metadata stay as they are."""
-    from rawbench.cli.arguments import choose_point
     from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
     if rate_point is not None and max_bytes is not None:
         raise UsageError("give either --rate-point or --max-bytes")
