@@ -127,6 +127,21 @@ class Codec(abc.ABC):
         """The operating points, from the fewest bytes to the most."""
 
     @classmethod
+    def between(cls, options: Any, lower: RatePoint, higher: RatePoint, share: float) -> tuple[Any, RatePoint] | None:
+        """A rate between two neighbouring rate points, for who has a budget of bytes; optional.
+
+        Args:
+            options: the method's.
+            lower: a rate point.
+            higher: the one after it.
+            share: in (0, 1), of the way from lower to higher.
+
+        Returns:
+            Options and the rate point that they have; None where the method has nothing in between.
+        """
+        return None
+
+    @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
         """What else determines the stream (weights digest, ...); part of the stream key. JSON values."""
         return {}

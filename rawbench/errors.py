@@ -42,7 +42,12 @@ class PluginError(RawbenchError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line for a name that is not known: near matches, then what exists."""
+    """The end of an error line for a name that is not known: near matches, then what exists.
+
+    Example:
+        >>> suggest("polly", ["poly", "lut"])
+        '; did you mean poly? (known: lut, poly)'
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""

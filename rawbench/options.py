@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -10,29 +11,57 @@ from rawbench.errors import UsageError, suggest
 
 
 class Options(BaseModel):
-    """Base of every options model: frozen, and unknown names are an error."""
+    """Base of every options model: frozen, and unknown names are an error.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> Mine(step=8).step
+        8
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def parse_spec(text: str) -> tuple[str, dict[str, str]]:
-    """Split ``NAME:option=value:option=value`` into the name and its options.
+    r"""Split ``NAME:option=value:option=value`` into the name and its options.
+
+    A backslash before a colon or a comma makes it part of the value.
+
+    >>> parse_spec(r"folder:root=/photos/12\:30")
+    ('folder', {'root': '/photos/12:30'})
 
     Raises:
         UsageError: an option without ``=`` or an empty name.
+
+    Example:
+        >>> parse_spec("uniform:step=4")
+        ('uniform', {'step': '4'})
     """
-    name, *parts = text.strip().split(":")
+    name, *parts = split_unescaped(text.strip(), ":")
     if not name:
         raise UsageError(f"{text!r}: the name is empty; the form is NAME:option=value")
     options: dict[str, str] = {}
     for part in parts:
         key, separator, value = part.partition("=")
         if not separator or not key:
-            raise UsageError(f"{text!r}: {part!r} is not of the form option=value")
+            hint = "; a colon inside of a value is written \\:" if options else ""
+            raise UsageError(f"{text!r}: {part!r} is not of the form option=value{hint}")
         if key in options:
             raise UsageError(f"{text!r}: option {key!r} is given twice")
-        options[key] = value
+        options[key] = value.replace("\\,", ",")
     return name, options
+
+
+def split_unescaped(text: str, separator: str) -> list[str]:
+    r"""The parts between separators; one behind a backslash is none, and the backslash goes.
+
+    >>> split_unescaped(r"a,b\,c", ",")
+    ['a', 'b,c']
+    """
+    parts = re.split(rf"(?<!\\){re.escape(separator)}", text)
+    return [part.replace(f"\\{separator}", separator) for part in parts]
 
 
 def build_options(model: type[Options], values: dict[str, Any], owner: str) -> Options:
@@ -40,6 +69,13 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
 
     Raises:
         UsageError: names the owner, the option and what is wrong, in one line.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> build_options(Mine, {"step": "8"}, "method mine")
+        Mine(step=8)
     """
     for key in values:
         if key not in model.model_fields:

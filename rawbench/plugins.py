@@ -122,7 +122,8 @@ def _import_named(name: str) -> Any:
         raise FileNotFoundError(f"no such file: {name}")
     # Files of one base name are modules of their own, or the second would be taken for the first.
     place = hashlib.sha256(str(path.resolve()).encode(errors="surrogateescape")).hexdigest()[:8]
-    module_name = f"rawbench_plugin_{path.stem}_{place}"
+    # A dot would make it a part of a package that is not there.
+    module_name = f"rawbench_plugin_{path.stem.replace('.', '_')}_{place}"
     spec = importlib.util.spec_from_file_location(module_name, path)
     assert spec is not None and spec.loader is not None
     module = importlib.util.module_from_spec(spec)

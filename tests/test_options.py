@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
 from rawbench.errors import UsageError, suggest
-from rawbench.options import Options, build_options, parse_spec
+from rawbench.options import Options, build_options, parse_spec, split_unescaped
 
 
 class Sampling(Options):
@@ -30,6 +30,22 @@ def test_a_spec_is_its_name_and_options(name: str, options: dict[str, str]) -> N
 
 def test_values_may_hold_equals_signs_and_be_empty() -> None:
     assert parse_spec(" mine:weights=a=b:kernel= ") == ("mine", {"weights": "a=b", "kernel": ""})
+
+
+@given(st.dictionaries(words, st.text(",:= ab"), max_size=3))
+def test_escaped_separators_are_part_of_a_value(options: dict[str, str]) -> None:
+    escaped = {key: value.replace(":", r"\:").replace(",", r"\,") for key, value in options.items()}
+    text = ":".join(["mine", *(f"{key}={value}" for key, value in escaped.items())])
+    wanted = {key: value for key, value in options.items()}
+    assert split_unescaped(f"{text},other", ",")[-1] == "other"
+    found = parse_spec(split_unescaped(f"{text},other", ",")[0])[1]
+    assert {key: value.strip() for key, value in found.items()} == {k: v.strip() for k, v in wanted.items()}
+
+
+def test_what_is_written_without_an_escape_is_told_how() -> None:
+    with pytest.raises(UsageError, match=r"'30' is not of the form option=value; a colon .* is written \\:"):
+        parse_spec("folder:root=/photos/12:30")
+    assert parse_spec(r"folder:root=C\:\photos")[1] == {"root": r"C:\photos"}
 
 
 @pytest.mark.parametrize(

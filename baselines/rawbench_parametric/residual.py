@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 import rawbench
+from rawbench.blocks.colour_axes import bands, principal_rotation, rotation_matrix
 from rawbench.blocks.polynomial import Polynomial
 from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.polynomial_fitting import fit_polynomial
@@ -20,13 +21,17 @@ from rawbench_parametric.poly import per_bit
 from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, turned
 
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
-_BAND_PIXELS = 1 << 19  # of an image that are worked on at a time
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A rate point: bits per pixel to reach (0: polynomial only, None: lossless), and the polynomial that goes
-    with it (highest degree, price of a bit per pixel in decibels)."""
+    """A rate point.
+
+    Attributes:
+        bpp: bits per pixel to reach (0: polynomial only, None: lossless).
+        degree: the highest, of the polynomial that goes with it.
+        price: of a bit per pixel of the polynomial, in decibels.
+    """
 
     bpp: float | None
     degree: int
@@ -72,15 +77,37 @@ class Residual(rawbench.Codec):
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True)
 
+    class Options(rawbench.Options):
+        """Options of `residual`."""
+
+        bpp: float | None = Field(None, gt=0, le=32, description="one target rate in bits per pixel, whatever it is")
+
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Target rates of the whole file in bits per pixel, and lossless."""
+        """Target rates of the whole file in bits per pixel, and lossless; or the one that is asked for."""
+        if options.bpp is not None:
+            below = [index for index, p in enumerate(_POINTS) if p.bpp and p.bpp <= options.bpp]
+            return [rawbench.RatePoint(max(below, default=1), f"bpp={options.bpp:.4g}")]
         names = ["poly", *(f"bpp={p.bpp:g}" for p in _POINTS[1:-1]), "lossless"]
         return [rawbench.RatePoint(index, name) for index, name in enumerate(names)]
+
+    @classmethod
+    def between(
+        cls, options: Any, lower: rawbench.RatePoint, higher: rawbench.RatePoint, share: float
+    ) -> tuple[Any, rawbench.RatePoint] | None:
+        """Any target rate, between two by its logarithm."""
+        low, high = (_POINTS[point.index].bpp for point in (lower, higher))
+        if low is None:
+            return None
+        high = 2 * low if high is None else high
+        chosen = options.model_copy(update={"bpp": low * (high / low) ** share if low else high * share})
+        return chosen, cls.rate_points(chosen)[0]
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the polynomial and the residual."""
         point = _POINTS[self.rate_point.index]
+        if point.bpp and self.options.bpp is not None:
+            point = replace(point, bpp=self.options.bpp)
         with self.context.stage("analysis"):
             price = per_bit(point.price, srgb)
             fitted = fit_polynomial(srgb, raw, point.degree, price, advance=self.context.part(0.0, 0.2))
@@ -139,12 +166,6 @@ class Residual(rawbench.Codec):
                     total = torch.remainder(total, 65536)
                 out[:, rows] = (total.double() / PEAK).clamp(0.0, 1.0).float()
         return out
-
-
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Slices that cover the rows of an image, so many at a time that memory is bounded."""
-    step = max(1, _BAND_PIXELS // width)
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def raw16(raw: Tensor) -> Tensor:
@@ -211,39 +232,3 @@ def turn_back(planes: np.ndarray, shift: int, matrix: np.ndarray) -> np.ndarray:
     turned = (planes.astype(np.float64) - MIDDLE) * 2.0**shift
     columns = [turned[..., 0] * row[0] + turned[..., 1] * row[1] + turned[..., 2] * row[2] for row in matrix]
     return np.stack(columns, -1)
-
-
-def principal_rotation(error: np.ndarray) -> bytes:
-    """Three bytes for the rotation onto the principal axes of a residual (H, W, 3): a quaternion's vector part."""
-    scatter = np.zeros((3, 3))
-    for rows in bands(*error.shape[:2]):
-        flat = error[rows].reshape(-1, 3).astype(np.float64)
-        scatter += flat.T @ flat
-    _, axes = np.linalg.eigh(scatter / (error.size // 3))
-    axes = axes[:, ::-1] * np.sign(axes[0, ::-1] + (axes[0, ::-1] == 0))
-    if np.linalg.det(axes) < 0:
-        axes[:, 2] = -axes[:, 2]
-    # The eigenvector of the largest eigenvalue of Bar-Itzhack's matrix is the quaternion.
-    (a, b, c), (d, e, f), (g, h, i) = axes
-    matrix = np.array(
-        [[a - e - i, d + b, g + c, h - f], [d + b, e - a - i, h + f, c - g],
-         [g + c, h + f, i - a - e, d - b], [h - f, c - g, d - b, a + e + i]]
-    )  # fmt: skip
-    quaternion = np.linalg.eigh(matrix)[1][:, -1]
-    vector = quaternion[:3] * (1.0 if quaternion[3] >= 0 else -1.0)
-    return np.rint(vector * 127).astype(np.int8).tobytes()
-
-
-def rotation_matrix(rotation: bytes) -> np.ndarray:
-    """The orthonormal matrix, float64 (3, 3), of three bytes; its columns are the principal axes."""
-    x, y, z = (float(v) / 127 for v in np.frombuffer(rotation, np.int8))
-    w = math.sqrt(max(0.0, 1 - x * x - y * y - z * z))
-    norm = math.sqrt(x * x + y * y + z * z + w * w)
-    x, y, z, w = x / norm, y / norm, z / norm, w / norm
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -69,7 +69,7 @@ class Learned(rawbench.Codec):
             "small", description="reference: the published widths (generation 2)"
         )
         weights: Path | None = Field(None, description="another weights file (generation 1)")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
         @model_validator(mode="after")
         def _possible(self) -> Learned.Options:
@@ -90,6 +90,17 @@ class Learned(rawbench.Codec):
         if options.quality is not None:
             return [rawbench.RatePoint(rate.quality_byte(options.quality), f"q={options.quality:g}")]
         return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in cls.qualities]
+
+    @classmethod
+    def between(
+        cls, options: Any, lower: rawbench.RatePoint, higher: rawbench.RatePoint, share: float
+    ) -> tuple[Any, rawbench.RatePoint] | None:
+        """Another quality of the same weights; generation 2 has but its own."""
+        byte = round(lower.index + share * (higher.index - lower.index))
+        if getattr(options, "generation", 1) == 2 or byte in (lower.index, higher.index):
+            return None
+        chosen = options.model_copy(update={"quality": byte / (rate.LEVELS - 1)})
+        return chosen, cls.rate_points(chosen)[0]
 
     @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
@@ -155,7 +166,7 @@ class LearnedSerial(Learned):
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
         weights: Path | None = Field(None, description="another weights file")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:

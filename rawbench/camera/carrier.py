@@ -5,66 +5,32 @@ A segment, as JPEG (ITU-T T.81, B.2.4.6) lets applications add them::
     FF E9           APP9
     2 bytes         length, big-endian, without the marker
     9 bytes         "rawbench" and a nought
-    1 byte          version of this layout, 1
+    1 byte          version of this layout, 2
     2 bytes         number of this segment, from 0
     2 bytes         count of segments
     ...             a piece of at most 65,519 bytes
 
 They stand behind the file's other application segments, but before those of a multi-picture file (CIPA DC-007),
-whose offsets count from their own place. Nothing of the coded image is touched, so a viewer shows the same pixels.
+whose offsets count from their own place. Nothing of the coded image is touched, so a viewer shows the same pixels;
+what lies behind it (gain map, preview, video) stays, and what says where it lies is moved with it (``offsets``).
 """
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
-from rawbench.errors import SampleError, StreamError
+from rawbench.camera.exif import orientation_of
+from rawbench.camera.jpeg import APPLICATION, COMMENT, Segment, segments, stored_pixels, stored_size, turn
+from rawbench.camera.offsets import MULTI_PICTURE, moved
+from rawbench.errors import StreamError
 
 MARKER = 0xE9
 IDENTIFIER = b"rawbench\0"
-VERSION = 1
+VERSION = 2
 SEGMENT_BYTES = 4 + len(IDENTIFIER) + 5
 PIECE_BYTES = 0xFFFF - (SEGMENT_BYTES - 2)
-_START, _SCAN, _COMMENT, _MULTI_PICTURE = 0xD8, 0xDA, 0xFE, b"MPF\0"
-
-
-@dataclass(frozen=True)
-class Segment:
-    """A marker segment before the coded image: ``data[start:end]``, its content from ``content`` on."""
-
-    marker: int
-    start: int
-    content: int
-    end: int
-
-
-def segments(data: bytes) -> Iterator[Segment]:
-    """The marker segments of a JPEG file up to, and without, the first scan.
-
-    Raises:
-        SampleError: not a JPEG file, or one that ends before its image.
-    """
-    if data[:2] != bytes([0xFF, _START]):
-        raise SampleError("not a JPEG file")
-    position = 2
-    while True:
-        start = position
-        while data[position : position + 2] == b"\xff\xff":
-            position += 1
-        if len(data) < position + 4 or data[position] != 0xFF:
-            raise SampleError("the JPEG file is cut or damaged: it has no image")
-        marker = data[position + 1]
-        if marker == _SCAN:
-            return
-        end = position + 2 + int.from_bytes(data[position + 2 : position + 4], "big")
-        if end < position + 4 or end > len(data):
-            raise SampleError("the JPEG file is cut or damaged: a segment is longer than the file")
-        yield Segment(marker, start, position + 4, end)
-        position = end
 
 
 def insert(jpeg: bytes, blob: bytes) -> bytes:
@@ -77,11 +43,12 @@ def insert(jpeg: bytes, blob: bytes) -> bytes:
     jpeg = remove(jpeg)
     place = 2
     for segment in segments(jpeg):
-        application = 0xE0 <= segment.marker <= 0xEF or segment.marker == _COMMENT
-        if not application or jpeg[segment.content : segment.content + 4] == _MULTI_PICTURE:
+        application = segment.marker in APPLICATION or segment.marker == COMMENT
+        if not application or jpeg[segment.content : segment.content + 4] == MULTI_PICTURE:
             break
         place = segment.end
-    return b"".join([jpeg[:place], *_split(blob), jpeg[place:]])
+    added = b"".join(_split(blob))
+    return moved(b"".join([jpeg[:place], added, jpeg[place:]]), jpeg, len(added))
 
 
 def extract(jpeg: bytes) -> bytes | None:
@@ -112,7 +79,7 @@ def extract(jpeg: bytes) -> bytes | None:
 
 
 def remove(jpeg: bytes) -> bytes:
-    """The JPEG file without segments of ours.
+    """The JPEG file without segments of ours, as it was before ``insert``.
 
     Raises:
         SampleError: not a JPEG file.
@@ -122,12 +89,20 @@ def remove(jpeg: bytes) -> bytes:
         if _is_ours(jpeg, segment):
             kept.append(jpeg[position : segment.start])
             position = segment.end
-    return b"".join([*kept, jpeg[position:]]) if kept else jpeg
+    if not kept:
+        return jpeg
+    plain = b"".join([*kept, jpeg[position:]])
+    return moved(plain, jpeg, len(plain) - len(jpeg))
 
 
 def carried_bytes(blob_bytes: int) -> int:
     """By how much a JPEG file grows that takes up a blob of this size."""
     return blob_bytes + SEGMENT_BYTES * _pieces(blob_bytes)
+
+
+def room_for(carried: int) -> int:
+    """The largest blob by which a JPEG file grows by no more than so many bytes."""
+    return max(0, carried - SEGMENT_BYTES * max(1, -(-carried // (PIECE_BYTES + SEGMENT_BYTES))))
 
 
 def add_exif(jpeg: bytes, exif: bytes) -> bytes:
@@ -141,39 +116,26 @@ def add_exif(jpeg: bytes, exif: bytes) -> bytes:
     return jpeg[:2] + head + exif + jpeg[2:]
 
 
-def decode_jpeg(jpeg: bytes) -> np.ndarray:
-    """The pixels that encoder and decoder agree on: uint8 (H, W, 3).
+def upright_size(jpeg: bytes) -> tuple[int, int]:
+    """Height and width of ``decode_jpeg``'s pixels, before anything is decoded.
 
-    Pillow's decoder (libjpeg-turbo: exact integer IDCT, smooth chroma upsampling) at full size, grey as three equal
-    channels, no colour management, turned as the Exif orientation says.
+    Raises:
+        SampleError: not a JPEG file.
+    """
+    height, width = stored_size(jpeg)
+    return (width, height) if orientation_of(jpeg) > 4 else (height, width)
+
+
+def decode_jpeg(jpeg: bytes) -> np.ndarray:
+    """The pixels that encoder and decoder agree on: ``stored_pixels``, turned as the Exif orientation says.
+
+    Returns:
+        uint8 (H, W, 3).
 
     Raises:
         SampleError: not a JPEG file, cut, damaged, or with other colours (CMYK).
     """
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(io.BytesIO(jpeg), formats=("JPEG",)) as image:
-            if image.mode not in ("RGB", "L"):
-                raise SampleError(f"a JPEG of mode {image.mode}; RGB or grey is needed")
-            orientation = image.getexif().get(274, 1)
-            pixels = np.asarray(image.convert("RGB"))
-    except UnidentifiedImageError:
-        raise SampleError("not a JPEG file") from None
-    except (OSError, SyntaxError, ValueError) as error:
-        raise SampleError(f"the JPEG file is cut or damaged ({error})") from None
-    return np.ascontiguousarray(turn(pixels, orientation))
-
-
-def turn(pixels: np.ndarray, orientation: int) -> np.ndarray:
-    """Pixels (H, W, ...) as an Exif orientation of 1 to 8 asks; anything else leaves them as they are."""
-    if orientation in (5, 6, 7, 8):
-        pixels = pixels.swapaxes(0, 1)
-    if orientation in (2, 3, 6, 7):
-        pixels = pixels[:, ::-1]
-    if orientation in (3, 4, 7, 8):
-        pixels = pixels[::-1]
-    return pixels
+    return np.ascontiguousarray(turn(stored_pixels(jpeg), orientation_of(jpeg)))
 
 
 def _is_ours(data: bytes, segment: Segment) -> bool:

@@ -23,3 +23,30 @@ def mosaic_of(image: np.ndarray, cfa: str) -> np.ndarray:
         row, column = divmod(cell, 2)
         mosaic[row::2, column::2] = image[row::2, column::2, channel]
     return mosaic
+
+
+def turned_cfa(pattern: np.ndarray, size: tuple[int, int], flip: int) -> str:
+    """The order of the colour filters after LibRaw's turn.
+
+    Args:
+        pattern: (2, 2) of letters, at the top left of the sensor.
+        size: height and width of the sensor's image; an odd one moves the order when it is turned.
+        flip: LibRaw's ``sizes.flip``: 1, mirrored left to right, plus 2, upside down, plus 4, rows become columns.
+    """
+    tiled = np.tile(pattern, (2, 2))[: 2 + size[0] % 2, : 2 + size[1] % 2]
+    if flip & 2:
+        tiled = tiled[::-1]
+    if flip & 1:
+        tiled = tiled[:, ::-1]
+    if flip & 4:
+        tiled = tiled.T
+    return "".join(tiled[:2, :2].ravel())
+
+
+def shifted_cfa(cfa: str, top: int, left: int) -> str:
+    """The order of the colour filters that is seen from another pixel.
+
+    >>> shifted_cfa("RGGB", 3, 18)
+    'GBRG'
+    """
+    return "".join(np.roll(np.array(list(cfa)).reshape(2, 2), (-top, -left), (0, 1)).ravel())

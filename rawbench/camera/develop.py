@@ -76,12 +76,12 @@ def random_development(rng: np.random.Generator) -> Development:
     )
 
 
-def develop_pixels(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], how: Development = CAMERA) -> np.ndarray:
+def develop_pixels(raw16: np.ndarray, xyz_to_balanced: tuple[float, ...], how: Development = CAMERA) -> np.ndarray:
     """Steps 1 to 8 and the rounding to eight bits.
 
     Args:
         raw16: uint16 (H, W, 3), linear camera RGB after white balance.
-        xyz_to_camera: XYZ (D65) to camera RGB, row by row; rows may have any scale.
+        xyz_to_balanced: XYZ (D65) to camera RGB, row by row; rows may have any scale.
         how: the camera's ways.
 
     Returns:
@@ -90,7 +90,7 @@ def develop_pixels(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], how: Dev
     Raises:
         SampleError: the camera's colour matrix is not known.
     """
-    matrix = np.array(xyz_to_camera, dtype=np.float64)
+    matrix = np.array(xyz_to_balanced, dtype=np.float64)
     if matrix.size != 9 or not matrix.any():
         raise SampleError("rendition camera: the colour matrix of the camera is not known")
     linear = raw16.astype(np.float64) / 65535

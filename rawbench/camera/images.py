@@ -1,20 +1,70 @@
-"""Read the image files of the field's pairs: raw at 16 bits, sRGB at 8 or 16."""
+"""Read image files: raw at 16 bits, sRGB at 8 or 16, upright as their orientation says; and a raw with its sRGB."""
 
 from __future__ import annotations
 
+import io
 import zipfile
 import zlib
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from rawbench.camera.alignment import Box, Fit, check_sizes, fit_raw
+from rawbench.camera.carrier import decode_jpeg, upright_size
+from rawbench.camera.jpeg import turn
+from rawbench.camera.tiff import Tiff, read_tiff
 from rawbench.errors import SampleError
 
-IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg"})
+_JPEG_SUFFIXES = (".jpg", ".jpeg")
+IMAGE_SUFFIXES = frozenset({".tif", ".tiff", ".png", ".bmp", ".webp", *_JPEG_SUFFIXES})
 PACKED_SUFFIXES = frozenset({".npy", ".npz"})
+_FULL = 65535
+_FEW_BITS = 14  # of 16: what cameras' own values have, and renditions to 16 bits hardly ever stop at
+_ORIENTATION = 274
 
 
-def read_raw16(path: Path, white: int = 65535) -> np.ndarray:
+@dataclass(frozen=True)
+class Pair:
+    """A raw and the sRGB that shows it, at one size.
+
+    Attributes:
+        raw16: uint16 (H, W, 3).
+        srgb: uint8 or uint16 (H, W, 3).
+        fit: where in the whole raw it lies.
+    """
+
+    raw16: np.ndarray
+    srgb: np.ndarray
+    fit: Fit
+
+
+def pair_with(raw16: np.ndarray, path: Path, bits: int = 8, shown: Box | None = None, turned: int = 0) -> Pair:
+    """A raw with the sRGB image of a file, which must show it: the one way in which a given image meets its raw.
+
+    Args:
+        raw16: uint16 (H, W, 3).
+        path: the image.
+        bits: 8 or 16, of the sRGB.
+        shown: the camera's own margins, where they are known.
+        turned: degrees to the left by which the image is to be turned, beyond what it says itself.
+
+    Raises:
+        SampleError: names the image: it is missing, unreadable, or does not fit.
+    """
+    size = (raw16.shape[0], raw16.shape[1])
+    try:
+        if path.suffix.lower() in _JPEG_SUFFIXES:
+            found = upright_size(_read(path))
+            check_sizes(size, found[::-1] if turned % 180 else found, shown)
+        srgb = np.ascontiguousarray(np.rot90(read_srgb_at(path, bits), turned // 90))
+        part, fit = fit_raw(raw16, srgb, shown)
+    except SampleError as error:
+        raise SampleError(str(error) if str(path) in str(error) else f"{path}: {error}") from None
+    return Pair(part, srgb, fit)
+
+
+def read_raw16(path: Path, white: int = 65535, image_white: int | None = 65535) -> np.ndarray:
     """A linear raw image: uint16 (H, W, 3), 65535 = white.
 
     A ``.npy`` or ``.npz`` file holds (H/2, W/2, 4), the four planes of an RGGB mosaic, which is demosaiced bilinearly
@@ -23,16 +73,29 @@ def read_raw16(path: Path, white: int = 65535) -> np.ndarray:
     Args:
         path: a 16-bit TIFF or PNG of three channels, or planes.
         white: the value of white in ``.npy`` files of integers; ``.npz`` files say it themselves (``max_val``).
+        image_white: the value of white in a TIFF or PNG. None: 65535, if the values make use of the upper bits.
 
     Raises:
-        SampleError: missing, unreadable, or of another kind.
+        SampleError: missing, unreadable, of another kind, brighter than white, or, where white is not known, of fewer
+            bits than the file has.
     """
     if path.suffix.lower() in PACKED_SUFFIXES:
         return demosaic_rggb(_read_planes(path, white))
     pixels = _read_image(path)
     if pixels.dtype != np.uint16:
         raise SampleError(f"{path}: a raw of {pixels.dtype}; 16 bits are needed")
-    return pixels
+    largest = int(pixels.max())
+    used = largest.bit_length()
+    if image_white is None and 0 < used <= _FEW_BITS:
+        raise SampleError(
+            f"{path}: no value is above {largest}: {used} bits of 16 are used, and by 65535 as white the raw would be "
+            f"nearly black; say which value is white (white={2**used - 1}; white=65535 if it is dark indeed)"
+        )
+    if image_white in (None, _FULL):
+        return pixels
+    if largest > image_white:
+        raise SampleError(f"{path}: values up to {largest} are more than the white level of {image_white}")
+    return np.rint(pixels * (_FULL / image_white)).astype(np.uint16)
 
 
 def read_srgb8(path: Path) -> np.ndarray:
@@ -43,11 +106,7 @@ def read_srgb8(path: Path) -> np.ndarray:
     Raises:
         SampleError: missing, unreadable, or of another kind.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
-        from rawbench.camera.carrier import decode_jpeg
-
-        return decode_jpeg(_read(path))
-    pixels = _read_image(path)
+    pixels = _read_image(path, grey=True)
     if pixels.dtype == np.uint16:
         return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
     if pixels.dtype != np.uint8:
@@ -63,9 +122,9 @@ def read_srgb16(path: Path) -> np.ndarray:
     Raises:
         SampleError: missing, unreadable, or of another kind.
     """
-    if path.suffix.lower() in (".jpg", ".jpeg"):
+    if path.suffix.lower() in _JPEG_SUFFIXES:
         raise SampleError(f"{path}: a JPEG has 8 bits; rendition png16 needs an sRGB of 16")
-    pixels = _read_image(path)
+    pixels = _read_image(path, grey=True)
     if pixels.dtype != np.uint16:
         raise SampleError(f"{path}: an sRGB of {pixels.dtype}; rendition png16 needs 16 bits")
     return pixels
@@ -114,22 +173,39 @@ def _read_planes(path: Path, white: int) -> np.ndarray:
     return scaled
 
 
-def _read_image(path: Path) -> np.ndarray:
-    import imagecodecs
-
-    data = _read(path)
+def _read_image(path: Path, grey: bool = False) -> np.ndarray:
+    """Three channels, upright; one is as good where ``grey`` is allowed."""
+    suffix, data = path.suffix.lower(), _read(path)
+    if suffix in _JPEG_SUFFIXES:
+        try:
+            return decode_jpeg(data)
+        except SampleError as error:
+            raise SampleError(f"{path}: {error}") from None
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            import tifffile
-
-            pixels = tifffile.imread(path)
-        else:
-            pixels = imagecodecs.png_decode(data)
+        pixels, orientation = _decoded(suffix, data)
     except Exception as error:  # every decoder has exceptions of its own
-        raise SampleError(f"{path}: cannot be decoded ({str(error).splitlines()[0][:80]})") from None
+        raise SampleError(f"{path}: cannot be decoded ({(str(error) or 'damaged').splitlines()[0][:80]})") from None
+    if grey and pixels.ndim == 2:
+        pixels = np.repeat(pixels[..., None], 3, axis=2)
     if pixels.ndim != 3 or pixels.shape[2] != 3:
         raise SampleError(f"{path}: an image of {pixels.shape}; three channels are needed")
-    return pixels
+    return np.ascontiguousarray(turn(pixels, orientation))
+
+
+def _decoded(suffix: str, data: bytes) -> tuple[np.ndarray, int]:
+    """Pixels as they are stored, and the orientation that the file asks for."""
+    import imagecodecs
+    import tifffile
+
+    if suffix == ".bmp":
+        return imagecodecs.bmp_decode(data), 1
+    if suffix == ".webp":
+        return imagecodecs.webp_decode(data), 1
+    if suffix in (".tif", ".tiff"):
+        return tifffile.imread(io.BytesIO(data)), read_tiff(data).number(_ORIENTATION, 1)
+    found = data.find(b"eXIf", 0, data.find(b"IDAT"))
+    said = read_tiff(data[found + 4 :]) if found > 0 else Tiff()
+    return imagecodecs.png_decode(data), said.number(_ORIENTATION, 1)
 
 
 def _read(path: Path) -> bytes:

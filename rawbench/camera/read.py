@@ -1,19 +1,24 @@
-"""Read camera files by the field's protocol: linear camera RGB and the rendition, both by LibRaw."""
+"""Read camera files by the field's protocol: linear camera RGB and the rendition, both by LibRaw, from one opening."""
 
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rawpy
-import tifffile
 
+from rawbench.camera.alignment import Box
 from rawbench.camera.cfa import SIMULATED_SOFTWARE
 from rawbench.camera.color import SRGB_TO_XYZ
+from rawbench.camera.facts import CameraFacts
+from rawbench.camera.tiff import Tiff, read_tiff
 from rawbench.errors import SampleError
 
 
@@ -32,9 +37,11 @@ class CameraFileInfo:
         black: black level of each of LibRaw's four channels (red, green, blue, second green).
         white: saturation level.
         white_balance: gains of red, green and blue as shot, green = 1.
-        xyz_to_camera: XYZ (D65) to camera RGB after white balance, row by row: the matrix by which LibRaw
+        xyz_to_balanced: XYZ (D65) to camera RGB after white balance, row by row: the matrix by which LibRaw
             renders, be it the file's own or LibRaw's; noughts where it knows none.
         turned: degrees to the left by which the file asks to be turned, and the renditions are.
+        mirrored: whether the file asks to be mirrored, left to right, before that, and the renditions are.
+        shown: top, left, height and width of what the camera's own JPEG shows of the renditions, where it is known.
     """
 
     camera: str
@@ -47,8 +54,10 @@ class CameraFileInfo:
     black: tuple[int, ...]
     white: int
     white_balance: tuple[float, float, float]
-    xyz_to_camera: tuple[float, ...]
+    xyz_to_balanced: tuple[float, ...]
     turned: int = 0
+    mirrored: bool = False
+    shown: Box | None = None
 
 
 @dataclass(frozen=True)
@@ -74,98 +83,171 @@ class CameraFile:
         return found
 
 
-def read_camera_info(path: Path) -> CameraFileInfo:
-    """What a camera file says of itself.
+class OpenedFile:
+    """A camera file that is open: read once, unpacked once, and rendered as often as it is asked.
 
-    Raises:
-        SampleError: the file is missing, unreadable, no camera file, or of a sensor that is not supported.
+    What is wrong with it is a SampleError that names it.
     """
-    path = Path(path)
-    digest = _digest(path)
-    with _opened(path) as raw:
-        return _info(path, raw, digest)
 
+    def __init__(self, path: Path, digest: str, tiff: Tiff, raw: rawpy.RawPy, white: int | None = None) -> None:
+        self.path = path
+        self.digest = digest
+        self.tiff = tiff
+        self._raw = raw
+        self._white = white
 
-def read_camera_file(path: Path, raw_space: str = "camera", srgb_bits: int = 8) -> CameraFile:
-    """Read and render a camera file.
+    @cached_property
+    def info(self) -> CameraFileInfo:
+        """What the file says of itself."""
+        found = _info(self.path, self._raw, self.tiff, self.digest)
+        return found if self._white is None else replace(found, white=self._white)
 
-    raw is ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
-    gamma=(1, 1))``, sRGB is ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16
-    bits; both are turned as the file asks.
+    def facts(self) -> CameraFacts:
+        """What a DNG must say of the camera."""
+        from rawbench.camera.sensor_facts import sensor_facts
 
-    Args:
-        path: the camera file.
-        raw_space: ``camera``, or ``xyz`` for LibRaw's CIE XYZ (D65; what exceeds 1, such as the Z of white, is cut).
-        srgb_bits: 16 for an sRGB of 16 bits, too.
+        try:
+            return sensor_facts(self._raw, self.tiff, self.info)
+        except SampleError as error:
+            raise SampleError(f"{self.path}: {error}") from None
 
-    Raises:
-        SampleError: the file is missing, unreadable, no camera file, of a sensor that is not supported, or
-            the two renditions differ in size.
-    """
-    path = Path(path)
-    digest = _digest(path)
-    with _opened(path) as raw:
-        info = _info(path, raw, digest)
-        raw16 = raw.postprocess(
-            output_color=_SPACES[raw_space],
-            use_camera_wb=True,
-            no_auto_bright=True,
-            output_bps=16,
-            gamma=(1, 1),
+    def warning(self) -> str:
+        """What is odd about the sensor's values: none that makes use of the upper bits; empty where all is well."""
+        largest, white = int(self._raw.raw_image_visible.max()), self.info.white
+        if largest.bit_length() > white.bit_length() - _UNUSED_BITS:
+            return ""
+        bits = largest.bit_length()
+        return (
+            f"{self.path}: no value of the sensor is above {largest}, its white level is {white}: if these are values "
+            f"of {bits} bits, the raw is nearly black by mistake, and --white {2**bits - 1} mends it"
         )
-        srgb = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=srgb_bits)
-    _check_renditions(path, raw16, srgb)
-    if srgb_bits == 16:
-        return CameraFile(raw16, (srgb >> 8).astype(np.uint8), info, srgb)
-    return CameraFile(raw16, srgb, info)
 
+    def shot(self) -> dict[str, float]:
+        """Exposure time in seconds, aperture and focal length in millimetres, as far as LibRaw knows them."""
+        other = self._raw.other
+        found = {"seconds": other.shutter_speed, "aperture": other.aperture, "millimetres": other.focal_length}
+        return {name: float(value) for name, value in found.items() if value > 0}
 
-_SPACES = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}
+    def raw16(self, raw_space: str = "camera") -> np.ndarray:
+        """The raw: ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
+        gamma=(1, 1))``, uint16 (H, W, 3); in ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut).
+        """
+        space = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}[raw_space]
+        return self._render(output_color=space, output_bps=16, gamma=(1, 1))
 
+    def srgb(self, bits: int = 8) -> np.ndarray:
+        """The sRGB: ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16 bits."""
+        return self._render(output_bps=bits)
 
-def _check_renditions(path: Path, raw16: np.ndarray, srgb: np.ndarray) -> None:
-    if raw16.shape != srgb.shape:
-        size = " and ".join(f"{a.shape[1]}x{a.shape[0]}" for a in (raw16, srgb))
-        raise SampleError(f"{path}: raw and sRGB differ in size ({size})")
-    if raw16.ndim != 3 or raw16.shape[2] != 3 or raw16.dtype != np.uint16:
-        raise SampleError(f"{path}: LibRaw gives no three-channel image; this sensor is not supported")
-
-
-def _digest(path: Path) -> str:
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be read ({error.strerror})") from error
+    def _render(self, **how: Any) -> np.ndarray:
+        if self._white is not None:
+            how["user_sat"] = self._white
+        pixels = self._raw.postprocess(use_camera_wb=True, no_auto_bright=True, **how)
+        if pixels.ndim != 3 or pixels.shape[2] != 3:
+            raise SampleError(f"{self.path}: LibRaw gives no three-channel image; this sensor is not supported")
+        return pixels
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[rawpy.RawPy]:
+def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFile]:
     """Open a camera file whose sensor has the 2x2 pattern of three colours that rawbench supports.
 
-    What LibRaw has to say against the file, then or later, becomes a SampleError.
+    Args:
+        path: the file, which is read once.
+        white: its white level, in place of the one that it says.
+
+    Raises:
+        SampleError: the file is missing, unreadable, no camera file, or of a sensor that is not supported; also what
+            LibRaw has to say against it later.
     """
+    path = Path(path)
     try:
-        with rawpy.imread(str(path)) as raw:
-            problem = _unsupported(raw)
+        data = path.read_bytes()
+    except OSError as error:
+        raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
+    tiff = read_tiff(data)
+    try:
+        with rawpy.imread(io.BytesIO(data)) as raw:
+            problem = _unsupported(raw, tiff)
             if problem:
                 raise SampleError(f"{path}: {problem}: not supported")
-            yield raw
+            yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
     except rawpy.LibRawFileUnsupportedError as error:
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
 
 
-def _unsupported(raw: rawpy.RawPy) -> str:
+def read_camera_info(path: Path) -> CameraFileInfo:
+    """What a camera file says of itself.
+
+    Raises:
+        SampleError: the file is missing, unreadable, no camera file, or of a sensor that is not supported.
+    """
+    with open_camera_file(path) as file:
+        return file.info
+
+
+def read_camera_file(path: Path, raw_space: str = "camera", srgb_bits: int = 8, white: int | None = None) -> CameraFile:
+    """Read and render a camera file; both renditions are turned as the file asks.
+
+    Args:
+        path: the camera file.
+        raw_space: ``camera``, or ``xyz`` for LibRaw's CIE XYZ.
+        srgb_bits: 16 for an sRGB of 16 bits, too.
+        white: its white level, in place of the one that it says.
+
+    Raises:
+        SampleError: the file is missing, unreadable, no camera file, of a sensor that is not supported, or
+            the two renditions differ in size.
+    """
+    with open_camera_file(path, white) as file:
+        raw16, srgb, info = file.raw16(raw_space), file.srgb(srgb_bits), file.info
+    _check_renditions(path, raw16, srgb)
+    if srgb_bits == 16:
+        return CameraFile(raw16, (srgb >> 8).astype(np.uint8), info, srgb)
+    return CameraFile(raw16, srgb, info)
+
+
+def _check_renditions(path: Path, raw16: np.ndarray, srgb: np.ndarray) -> None:
+    if raw16.shape != srgb.shape:
+        size = " and ".join(f"{a.shape[1]}x{a.shape[0]}" for a in (raw16, srgb))
+        raise SampleError(f"{path}: raw and sRGB differ in size ({size})")
+
+
+def _unsupported(raw: rawpy.RawPy, tiff: Tiff) -> str:
     if raw.raw_type != rawpy.RawType.Flat or raw.raw_pattern is None:
         return "a sensor without colour filters (Foveon, or an image that is demosaiced already)"
-    if raw.raw_pattern.shape != (2, 2):
-        rows, columns = raw.raw_pattern.shape
-        return f"a {rows}x{columns} colour filter pattern (X-Trans)"
+    said = tiff.sensor[_PATTERN_SIZE].numbers() if _PATTERN_SIZE in tiff.sensor else ()
+    rows, columns = raw.raw_pattern.shape
+    if len(said) == 2 and said != (2, 2):
+        rows, columns = (int(side) for side in said)
+    if (rows, columns) != (2, 2):
+        return f"a {rows}x{columns} colour filter pattern ({'X-Trans' if rows == 6 else 'Quad Bayer'})"
     if raw.num_colors != 3:
         return f"a sensor of {raw.num_colors} colours"
+    if abs(raw.sizes.pixel_aspect - 1) > _SQUARE:
+        return f"pixels that are not square ({raw.sizes.pixel_aspect:.4g} times as wide as high)"
+    black, white = min(signed(level) for level in raw.black_level_per_channel), int(raw.white_level)
+    if black < 0:
+        return f"a black level of {black}, below nought, of which LibRaw makes a black image"
+    if black >= white:
+        return f"a black level of {black}, which is not below the white level of {white}"
     return ""
+
+
+_PATTERN_SIZE = 33421
+_UNUSED_BITS = 2  # of a dark photograph, two stops below white; more are more likely a wrong white level
+_SQUARE = 0.005  # LibRaw takes pixels for square that are off by no more than this
+
+
+def signed(level: int) -> int:
+    """A black level that LibRaw keeps without its sign.
+
+    >>> signed(512), signed(2**32 - 64)
+    (512, -64)
+    """
+    return int(level) - (1 << 32) if level >= 1 << 31 else int(level)
 
 
 def _cfa(raw: rawpy.RawPy) -> str:
@@ -182,45 +264,53 @@ def _matrix(raw: rawpy.RawPy) -> tuple[float, ...]:
     return tuple(round(float(v), 7) for v in matrix.ravel())
 
 
-def _info(path: Path, raw: rawpy.RawPy, digest: str) -> CameraFileInfo:
-    height, width = raw.sizes.height, raw.sizes.width
-    if raw.sizes.flip in (5, 6):
-        height, width = width, height
-    camera, iso, simulated = _tiff_identity(path)
+def _info(path: Path, raw: rawpy.RawPy, tiff: Tiff, digest: str) -> CameraFileInfo:
+    flip = raw.sizes.flip
+    height, width = (raw.sizes.width, raw.sizes.height) if flip & 4 else (raw.sizes.height, raw.sizes.width)
     gains = np.array(raw.camera_whitebalance[:3], dtype=np.float64)
     if not (gains > 0).all():
-        raise SampleError(f"{path}: says nothing of its white balance")
+        raise SampleError(f"{path}: says nothing of its white balance that LibRaw understands: not supported")
     red, green, blue = (float(v) for v in gains / gains[1])
     return CameraFileInfo(
-        camera=camera,
+        camera=_camera(tiff),
         height=height,
         width=width,
-        iso=round(raw.other.iso_speed) or iso,
-        simulated=simulated,
+        iso=round(raw.other.iso_speed) or tiff.number(_ISO) or None,
+        simulated=tiff.text(_SOFTWARE) == SIMULATED_SOFTWARE,
         digest=digest,
         cfa=_cfa(raw),
-        black=tuple(raw.black_level_per_channel),
+        black=tuple(signed(level) for level in raw.black_level_per_channel),
         white=int(raw.white_level),
         white_balance=(red, green, blue),
-        xyz_to_camera=_matrix(raw),
-        turned={3: 180, 5: 90, 6: 270}.get(raw.sizes.flip, 0),
+        xyz_to_balanced=_matrix(raw),
+        turned={3: 180, 2: 180, 5: 90, 4: 90, 6: 270, 7: 270}.get(flip, 0),
+        mirrored=flip in (1, 2, 4, 7),
+        shown=_shown(raw.sizes),
     )
 
 
-def _tiff_identity(path: Path) -> tuple[str, int | None, bool]:
-    """Camera, ISO, and whether the simulated camera wrote the file; most camera files are TIFF inside."""
-    try:
-        with tifffile.TiffFile(path) as file:
-            tags = file.pages.first.tags
-            make, model, software = (
-                str(tags[code].value).strip(" \0") if code in tags else "" for code in (271, 272, 305)
-            )
-            iso = int(tags[34855].value) if 34855 in tags else None
-    except (tifffile.TiffFileError, OSError, ValueError, TypeError, KeyError, IndexError):
-        return "unknown", None, False
+_MAKE, _MODEL, _SOFTWARE, _ISO = 271, 272, 305, 34855
+
+
+def _camera(tiff: Tiff) -> str:
+    """Maker and model; most camera files are TIFF inside."""
+    make, model = tiff.text(_MAKE), tiff.text(_MODEL)
     # Makers that repeat themselves in the model ("Canon", "Canon EOS 600D") are named once.
     name = model if model.lower().startswith(make.lower()) else f"{make} {model}"
-    return name.strip() or "unknown", iso, software == SIMULATED_SOFTWARE
+    return name.strip() or "unknown"
+
+
+def _shown(sizes: rawpy.ImageSizes) -> Box | None:
+    """The camera's own margins, which LibRaw counts from the sensor's corner, on the turned image."""
+    rows, columns = sizes.crop_height, sizes.crop_width
+    top, left = sizes.crop_top_margin - sizes.top_margin, sizes.crop_left_margin - sizes.left_margin
+    if not (rows and columns) or min(top, left) < 0 or top + rows > sizes.height or left + columns > sizes.width:
+        return None
+    if sizes.flip & 2:
+        top = sizes.height - top - rows
+    if sizes.flip & 1:
+        left = sizes.width - left - columns
+    return (left, top, columns, rows) if sizes.flip & 4 else (top, left, rows, columns)
 
 
 def _reason(error: Exception) -> str:

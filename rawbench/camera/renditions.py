@@ -78,7 +78,9 @@ def apply_rendition(srgb: np.ndarray, rendition: Rendition) -> tuple[np.ndarray,
         return np.array(image.convert("RGB")), len(carrier)
 
 
-def develop(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], rendition: Rendition) -> tuple[np.ndarray, int | None]:
+def develop(
+    raw16: np.ndarray, xyz_to_balanced: tuple[float, ...], rendition: Rendition
+) -> tuple[np.ndarray, int | None]:
     """The in-camera-like rendition of a raw, carried as ``rendition`` says; returns as ``apply_rendition`` does.
 
     Raises:
@@ -86,7 +88,7 @@ def develop(raw16: np.ndarray, xyz_to_camera: tuple[float, ...], rendition: Rend
     """
     from rawbench.camera.develop import develop_pixels
 
-    return apply_rendition(develop_pixels(raw16, xyz_to_camera), rendition)
+    return apply_rendition(develop_pixels(raw16, xyz_to_balanced), rendition)
 
 
 def jpeg_bytes(srgb: np.ndarray, quality: int, full_colour: bool = False) -> bytes:

@@ -6,6 +6,7 @@ Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -34,7 +35,7 @@ COMMANDS = {
     "env": "Show versions and hardware.",
     "encode": "Write the metadata of a photograph.",
     "decode": "Rebuild a raw image from metadata and sRGB.",
-    "pack": "Put the metadata of a photograph into its JPEG.",
+    "pack": "Put the metadata of photographs into their JPEGs.",
     "unpack": "Rebuild a DNG from a packed JPEG.",
     "inspect": "Show what a stream or a packed JPEG says of itself.",
     "check": "Hold a method to the contract.",
@@ -128,6 +129,9 @@ def main() -> None:
     """The entry point ``rawbench``: every expected error is one line on stderr and an exit code."""
     if not sys.warnoptions:  # what libraries tell each other's authors is nothing for a user
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal has no letter for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = group.main(standalone_mode=False)
     except RawbenchError as error:

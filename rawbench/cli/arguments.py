@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +16,10 @@ from rawbench.stream import Header
 
 
 def split_commas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
-    """``--methods a,b --methods c`` -> (a, b, c)."""
-    return tuple(part.strip() for value in values for part in value.split(",") if part.strip())
+    r"""``--methods a,b --methods c`` -> (a, b, c); ``\,`` is a comma inside of one."""
+    from rawbench.options import split_unescaped
+
+    return tuple(part.strip() for value in values for part in split_unescaped(value, ",") if part.strip())
 
 
 def method_of_stream(header: Header) -> type[Codec]:
@@ -40,7 +43,8 @@ def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, o
     from rawbench.options import build_options, parse_spec
 
     known = codec.resource_options
-    _, values = parse_spec(":".join([codec.name, *given]))
+    # One option each: a colon in it is its value's.
+    _, values = parse_spec(":".join([codec.name, *(re.sub(r"(?<!\\):", r"\\:", one) for one in given)]))
     for name in values:
         if name not in known:
             what = f"only {', '.join(known)} can be given" if known else "it takes no options"

@@ -52,25 +52,14 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _print(comparison: Comparison) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
     from rawbench.judge.compare import reasons, sum_up, tables
+    from rawbench.tables.terminal import Part, make_console, print_part, printable
 
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=220)
-    console.print(sum_up(comparison), style="bold", markup=False)
+    console, _ = make_console()
+    console.print(sum_up(comparison), style="bold", markup=False, soft_wrap=True)
     for title, head, body in tables(comparison):
-        table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
-        for heading in head:
-            left = heading in ("dataset", "method", "rate point")
-            table.add_column(heading, justify="left" if left else "right", overflow="fold")
-        for row in body:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
-        console.print()
-        console.print(table)
+        print_part(Part(head, body), console, title)
     for line in comparison.missing:
-        console.print(f"missing: {line}", style="red", markup=False, soft_wrap=True)
+        console.print(f"missing: {printable(line)}", style="red", markup=False, soft_wrap=True)
     for line in [*reasons(comparison), *comparison.notes]:
-        console.print(line, style="dim", markup=False, soft_wrap=True)
+        console.print(printable(line), style="dim", markup=False, soft_wrap=True)

@@ -57,7 +57,7 @@ def encode(
     refuse_own_rendition(codec, options)
     check_folder(output)
     kind = resolve_device(device)
-    sample = read_pair(photo, srgb, rendition)
+    sample, fit = read_pair(photo, srgb, rendition)
     check_sample(sample)
     check_depth(codec, options, sample.srgb)
     placed = Sample(sample.info, sample.raw.to(kind), sample.srgb.to(kind))
@@ -65,4 +65,6 @@ def encode(
     write_atomically(output, encoded.stream)
     size = len(encoded.stream)
     rate = bits_per_pixel(size, sample.info.height, sample.info.width)
+    if fit is not None and fit.is_poor:
+        click.echo(f"rawbench: warning: {srgb}: {fit}: it may show another crop or lens correction", err=True)
     click.echo(f"{output}: {name} {point.name}, {size} bytes, {rate:.4f} bpp, {encoded.seconds:.2f} s")

@@ -57,20 +57,19 @@ def _stream(data: bytes) -> dict[str, Any]:
 
 
 def _packed(jpeg: bytes) -> dict[str, Any]:
-    from rawbench.camera.carrier import decode_jpeg
-    from rawbench.camera.tensors import srgb_tensor
-    from rawbench.errors import StreamError
-    from rawbench.photo.pack import read_contents
-    from rawbench.stream import read_stream
+    from rawbench.errors import SampleError, StreamError
+    from rawbench.photo.contents import look, read_contents
 
     contents = read_contents(jpeg)
     stream = _stream(contents.stream)
     stream["stream_bytes"] = stream.pop("file_bytes")
     try:
-        read_stream(contents.stream, srgb_tensor(decode_jpeg(jpeg)))
-        pixels = "unchanged"
-    except StreamError:
-        pixels = "changed since they were packed: unpack refuses, unless --force"
+        seen = look(jpeg, contents)
+        pixels = "changed since they were packed: unpack refuses, unless --force" if seen.changed else "unchanged"
+        if seen.orientation != 1:
+            pixels += ", but turned since by the orientation in the Exif"
+    except (SampleError, StreamError) as error:
+        pixels = f"changed since they were packed: {error}"
     added = len(contents.stream) + contents.facts_bytes + contents.segment_bytes
     stream |= {
         "facts_bytes": contents.facts_bytes,
@@ -88,4 +87,13 @@ def _packed(jpeg: bytes) -> dict[str, Any]:
         "white": facts.white,
         "white_balance": list(facts.white_balance),
         "xyz_to_camera": list(facts.xyz_to_camera),
+        "illuminant": facts.illuminant,
+        **(
+            {
+                "second_xyz_to_camera": list(facts.second_xyz_to_camera),
+                "second_illuminant": facts.second_illuminant,
+            }
+            if facts.second_illuminant
+            else {}
+        ),
     }

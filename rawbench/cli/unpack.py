@@ -28,7 +28,8 @@ def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str,
     from rawbench.cli.arguments import decoder_resources, method_of_stream, naming
     from rawbench.cli.progress import make_steps
     from rawbench.files import read_bytes
-    from rawbench.photo.pack import check_unpacked_output, read_contents, unpack_photo, write_unpacked
+    from rawbench.photo.contents import look, read_contents
+    from rawbench.photo.unpack import check_unpacked_output, unpack_photo, write_unpacked
     from rawbench.run.device import resolve_device
 
     check_unpacked_output(output, cfa)
@@ -39,10 +40,11 @@ def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str,
         contents = read_contents(jpeg)
         codec = method_of_stream(contents.header)
         resources = decoder_resources(codec, options)
-        raw, changed = unpack_photo(jpeg, contents, codec, resources, kind, force, steps)
+        seen = look(jpeg, contents)
+        raw = unpack_photo(contents, seen, codec, resources, kind, steps, force)
         steps.step(f"writing {output.name}")
-        write_unpacked(output, raw, contents.facts, jpeg, cfa)
-    if changed:
+        write_unpacked(output, raw, contents, jpeg, seen.orientation, cfa)
+    if seen.changed:
         warning = f"{file}: the pixels were changed since; the raw is not what was packed"
         click.echo(f"rawbench: warning: {warning}", err=True)
     click.echo(f"{output}: {codec.name}, {raw.shape[2]}x{raw.shape[1]} pixels, {output.stat().st_size} bytes")

@@ -9,6 +9,7 @@ from rawbench.hookspecs import hookimpl
 
 @hookimpl
 def register_datasets(register: Callable[..., None]) -> None:
+    """Offer the built-in datasets."""
     register(
         "sample",
         "rawbench.datasets.embedded:SampleDataset",

@@ -72,9 +72,9 @@ class CameraFilesDataset(Dataset):
         from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         path = self._path(id)
-        camera = read_camera_file(path, self.options.raw_space, self._rendition().bits)
         if self._rendition().given:
-            return self._load_given(id, path, camera)
+            return self._load_given(id, path)
+        camera = read_camera_file(path, self.options.raw_space, self._rendition().bits)
         srgb, carrier_bytes = self._render(path, camera)
         info = self._infos[id] = self._info(id, camera.info, carrier_bytes)
         return Sample(info, raw_tensor(camera.raw16), srgb_tensor(srgb))
@@ -102,27 +102,26 @@ class CameraFilesDataset(Dataset):
             return apply_rendition(camera.srgb(rendition.bits), rendition)
         if self.options.raw_space != "camera":
             raise SampleError(f"{path}: rendition camera is made in raw space camera")
-        return develop(camera.raw16, camera.info.xyz_to_camera, rendition)
+        return develop(camera.raw16, camera.info.xyz_to_balanced, rendition)
 
-    def _load_given(self, id: str, path: Path, camera: CameraFile) -> Sample:
-        """The raw with the image beside it, to whose size it is cropped; what it costs is the image's file."""
-        from rawbench.camera.alignment import fit_raw
-        from rawbench.camera.images import read_srgb8
+    def _load_given(self, id: str, path: Path) -> Sample:
+        """The raw with the image beside it, to which it is cropped; what it costs is the image's file."""
+        from rawbench.camera.images import pair_with
+        from rawbench.camera.read import open_camera_file
         from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
         given = image_beside(path)
         if given is None:
             raise SampleError(f"{path}: rendition given: there is no image of this name beside it")
-        srgb = read_srgb8(given)
-        try:
-            raw16 = fit_raw(camera.raw16, (srgb.shape[0], srgb.shape[1]))
-        except SampleError as error:
-            raise SampleError(f"{given}: {error}") from None
-        info = self._info(id, camera.info, given.stat().st_size)
+        with open_camera_file(path) as file:
+            camera, whole = file.info, file.raw16(self.options.raw_space)
+        pair = pair_with(whole, given, shown=camera.shown)
+        info = self._info(id, camera, given.stat().st_size)
         digest = hashlib.sha256(info.source_digest.encode() + given.read_bytes()).hexdigest()
-        height, width = srgb.shape[:2]
-        self._infos[id] = replace(info, height=height, width=width, source_digest=digest)
-        return Sample(self._infos[id], raw_tensor(raw16), srgb_tensor(srgb))
+        height, width = pair.srgb.shape[:2]
+        facts = {**info.facts, "fit": round(pair.fit.detail, 4)}
+        self._infos[id] = replace(info, height=height, width=width, source_digest=digest, facts=facts)
+        return Sample(self._infos[id], raw_tensor(pair.raw16), srgb_tensor(pair.srgb))
 
     def _info(self, id: str, camera: CameraFileInfo, carrier_bytes: int | None) -> SampleInfo:
         rendition = self._rendition().name
@@ -132,7 +131,7 @@ class CameraFilesDataset(Dataset):
             "camera": camera.camera,
         }
         if self.options.raw_space == "camera":
-            facts["xyz_to_camera"] = list(camera.xyz_to_camera)
+            facts["xyz_to_camera"] = list(camera.xyz_to_balanced)
         if carrier_bytes is not None:
             facts["carrier_bytes"] = carrier_bytes
         return SampleInfo(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from pydantic import Field
 
 from rawbench.datasets.camera_files import CameraFilesDataset
 from rawbench.datasets.found_files import CAMERA_SUFFIXES, folder_files, srgb_of_pair
@@ -13,8 +15,6 @@ from rawbench.types import Problem, Sample, SampleInfo
 
 if TYPE_CHECKING:
     from rawbench.datasets.indexed_folder import IndexedFolder
-
-# fmt: on
 
 
 class FolderDataset(CameraFilesDataset):
@@ -33,6 +33,10 @@ class FolderDataset(CameraFilesDataset):
         """Options of the dataset ``folder``."""
 
         root: Path
+        white: int | None = Field(
+            default=None, ge=1, le=65535,
+            description="value of white in the raws of pairs; else 65535, if they make use of all bits",
+        )  # fmt: skip
 
     def info(self, id: str) -> SampleInfo:
         """What the file says of itself; a pair is read for it."""
@@ -46,8 +50,7 @@ class FolderDataset(CameraFilesDataset):
         return super().load(id) if path.suffix.lower() in CAMERA_SUFFIXES else self._load_pair(id, path)
 
     def _load_pair(self, id: str, path: Path) -> Sample:
-        from rawbench.camera.alignment import fit_raw
-        from rawbench.camera.images import read_raw16, read_srgb_at
+        from rawbench.camera.images import pair_with, read_raw16
         from rawbench.camera.renditions import apply_rendition
         from rawbench.camera.tensors import raw_tensor, srgb_tensor
 
@@ -57,16 +60,17 @@ class FolderDataset(CameraFilesDataset):
         other = srgb_of_pair(path)
         if other is None:
             raise SampleError(f"{path}: no image of this name in a folder sRGB beside")
-        srgb, carrier_bytes = apply_rendition(read_srgb_at(other, rendition.bits), rendition)
-        try:
-            raw16 = fit_raw(read_raw16(path), (srgb.shape[0], srgb.shape[1]))
-        except SampleError as error:
-            raise SampleError(str(error) if str(path) in str(error) else f"{other}: {error}") from None
-        digest = hashlib.sha256(path.read_bytes() + other.read_bytes() + f" {rendition.name} {space}".encode())
-        facts = {} if carrier_bytes is None else {"carrier_bytes": carrier_bytes}
+        pair = pair_with(read_raw16(path, image_white=self.options.white), other, rendition.bits)
+        srgb, carrier_bytes = apply_rendition(pair.srgb, rendition)
+        white = f" white={self.options.white}" if self.options.white else ""
+        said = f" {rendition.name} {space}{white}".encode()
+        digest = hashlib.sha256(path.read_bytes() + other.read_bytes() + said)
+        facts: dict[str, Any] = {"fit": round(pair.fit.detail, 4)}
+        if carrier_bytes is not None:
+            facts["carrier_bytes"] = carrier_bytes
         self._infos[id] = SampleInfo(id, "unknown", rendition.name, space, srgb.shape[0], srgb.shape[1],
                                      digest.hexdigest(), facts=facts)  # fmt: skip
-        return Sample(self._infos[id], raw_tensor(raw16), srgb_tensor(srgb))
+        return Sample(self._infos[id], raw_tensor(pair.raw16), srgb_tensor(srgb))
 
     def prepare(self, source: Path, root: Path) -> None:
         """Write a manifest of the files, for ``verify``; a run needs none."""
@@ -78,10 +82,7 @@ class FolderDataset(CameraFilesDataset):
 
         if (root / NAME).is_file():
             return self._indexed(root).verify(root)
-        problems = super().verify(root)
-        named = {problem.where for problem in problems}
-        pairs = (id for id in self.ids() if id not in named and self._path(id).suffix.lower() not in CAMERA_SUFFIXES)
-        return problems + [Problem(id, what) for id in pairs if (what := self._misfit(id))]
+        return super().verify(root)
 
     @property
     def root(self) -> Path:
@@ -93,18 +94,7 @@ class FolderDataset(CameraFilesDataset):
     def _indexed(self, root: Path) -> IndexedFolder:
         from rawbench.datasets.indexed_folder import IndexedFolder
 
-        return IndexedFolder(IndexedFolder.Options(root=root))
-
-    def _misfit(self, id: str) -> str:
-        from rawbench.camera.alignment import describe_misfit, fit_raw
-        from rawbench.camera.images import read_raw16, read_srgb8
-
-        path = self._path(id)
-        other = srgb_of_pair(path)
-        assert other is not None  # else it could not be loaded
-        srgb8 = read_srgb8(other)
-        what = describe_misfit(fit_raw(read_raw16(path), (srgb8.shape[0], srgb8.shape[1])), srgb8)
-        return f"{other}: {what}" if what else ""
+        return IndexedFolder(IndexedFolder.Options(root=root, white=self.options.white))
 
     def _find_files(self) -> dict[str, Path]:
         return folder_files(self.options.root)

@@ -18,6 +18,11 @@ class IndexedFolder(PreparedDataset):
     name = "folder"
     revision = "1"
 
+    class Options(PreparedDataset.Options):
+        """Those of the dataset ``folder`` that its index needs."""
+
+        white: int | None = None
+
     @classmethod
     def index(cls, source: Path) -> Iterator[Found]:
         """The files that the dataset ``folder`` finds."""
@@ -29,6 +34,9 @@ class IndexedFolder(PreparedDataset):
         if measured["orientation"]:
             raise SampleError(f"{found.srgb}: turned by 90 degrees against its raw")
         return measured
+
+    def _image_white(self) -> int | None:
+        return self.options.white
 
 
 def manifest_root(folder: Path) -> Path:

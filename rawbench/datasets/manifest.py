@@ -47,9 +47,10 @@ class Entry(BaseModel):
         white: white level.
         orientation: degrees to the left by which the sRGB is turned to fit the raw.
         turned: degrees to the left by which a camera file asks to be turned, and is.
+        mirrored: whether it asks to be mirrored before that, and is.
         simulated: whether a simulated camera made it.
         iso: sensitivity, where it is known.
-        xyz_to_camera: colour matrix, where it is known.
+        xyz_to_camera: colour matrix, its rows at any scale, where it is known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -66,6 +67,7 @@ class Entry(BaseModel):
     white: int = 65535
     orientation: int = 0
     turned: int = 0
+    mirrored: bool = False
     simulated: bool = False
     iso: int | None = None
     xyz_to_camera: tuple[float, ...] = ()

@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rawbench.dataset import Dataset
 from rawbench.datasets import manifest
-from rawbench.datasets.found_files import CAMERA_SUFFIXES
+from rawbench.datasets.found_files import CAMERA_SUFFIXES, files_below, printable
 from rawbench.datasets.manifest import Entry, LeftOut, Manifest
 from rawbench.datasets.rendered import RenditionOptions
 from rawbench.errors import SampleError, UsageError, suggest
@@ -80,8 +80,9 @@ class PreparedDataset(Dataset):
         """
 
     def prepare(self, source: Path, root: Path) -> None:
-        """Index the images below ``source`` and write the manifest below ``root``; files that cannot be used are
-        listed there with the reason.
+        """Index the images below ``source`` and write the manifest below ``root``.
+
+        Files that cannot be used are listed there with the reason.
 
         Raises:
             SampleError: no image of the dataset's layout, or one image in two splits.
@@ -93,8 +94,8 @@ class PreparedDataset(Dataset):
             try:
                 entries.append(self._entry(source, found))
             except SampleError as error:
-                reason = str(error).removeprefix(f"{found.raw}: ")
-                left_out.append(LeftOut(path=found.raw.relative_to(source).as_posix(), reason=reason))
+                reason = printable(str(error).removeprefix(f"{found.raw}: "))
+                left_out.append(LeftOut(path=printable(found.raw.relative_to(source).as_posix()), reason=reason))
         if not entries:
             first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
             raise SampleError(f"dataset {self.name}: no image below {source} can be used{first}")
@@ -127,8 +128,10 @@ class PreparedDataset(Dataset):
         return id
 
     def info(self, id: str) -> SampleInfo:
-        """What the manifest says of an image; how large a JPEG is, what a given image shows, or
-        whether that of a pair has 16 bits, needs its pixels."""
+        """What the manifest says of an image.
+
+        How large a JPEG is, what a given image shows, or whether that of a pair has 16 bits, needs its pixels.
+        """
         if id not in self._infos:
             from rawbench.camera.renditions import parse_rendition
 
@@ -153,7 +156,7 @@ class PreparedDataset(Dataset):
         if wanted.in_camera:
             if pair.camera is None or self.options.raw_space != "camera":
                 raise SampleError(f"{entry.raw.path}: rendition camera is made from camera files, in raw space camera")
-            srgb, carrier_bytes = develop(pair.raw16, pair.camera.info.xyz_to_camera, wanted)
+            srgb, carrier_bytes = develop(pair.raw16, pair.camera.info.xyz_to_balanced, wanted)
         else:
             srgb, carrier_bytes = apply_rendition(pair.srgb, wanted)
         if wanted.given and entry.srgb and entry.srgb.path.lower().endswith((".jpg", ".jpeg")):
@@ -183,10 +186,7 @@ class PreparedDataset(Dataset):
         Raises:
             SampleError: a file is unreadable, or the two do not fit.
         """
-        import numpy as np
-
-        from rawbench.camera.alignment import fit_raw
-        from rawbench.camera.images import read_raw16, read_srgb_at
+        from rawbench.camera.images import pair_with, read_raw16
         from rawbench.camera.renditions import parse_rendition
 
         camera, bits = None, parse_rendition(self.options.rendition).bits
@@ -199,19 +199,18 @@ class PreparedDataset(Dataset):
         else:
             if self.options.raw_space != "camera":
                 raise SampleError(f"{entry.raw.path}: raw space xyz needs camera files, not pairs of images")
-            raw16, srgb = read_raw16(path, self.white), None
-        if srgb is None or self.options.rendition == "given":
-            if entry.srgb is None:
-                raise SampleError(f"{entry.raw.path}: rendition given: there is no image beside it")
-            found = read_srgb_at(source / entry.srgb.path, bits)
-            srgb = np.ascontiguousarray(np.rot90(found, entry.orientation // 90))
-            try:
-                raw16 = fit_raw(raw16, (srgb.shape[0], srgb.shape[1]))
-            except SampleError as error:
-                raise SampleError(f"{entry.srgb.path}: {error}") from None
-        return Pair(raw16, srgb, camera)
+            raw16, srgb = read_raw16(path, self.white, entry.white), None
+        if srgb is not None and self.options.rendition != "given":
+            return Pair(raw16, srgb, camera)
+        if entry.srgb is None:
+            raise SampleError(f"{entry.raw.path}: rendition given: there is no image beside it")
+        shown = camera.info.shown if camera is not None else None
+        pair = pair_with(raw16, source / entry.srgb.path, bits, shown, entry.orientation)
+        return Pair(pair.raw16, pair.srgb, camera)
 
     def _entry(self, source: Path, found: Found) -> Entry:
+        if printable(str(found.raw)) != str(found.raw):
+            raise SampleError(f"{found.raw}: a manifest cannot hold its name, which is no UTF-8")
         camera_file = found.raw.suffix.lower() in CAMERA_SUFFIXES
         files = manifest.index_file(source, found.raw), manifest.index_file(source, found.srgb) if found.srgb else None
         facts: dict[str, Any] = {"camera": found.camera}
@@ -221,7 +220,8 @@ class PreparedDataset(Dataset):
             info = read_camera_info(found.raw)
             facts = {"camera": found.camera or info.camera, "height": info.height, "width": info.width,
                      "cfa": info.cfa, "black": info.black, "white": info.white, "simulated": info.simulated,
-                     "iso": info.iso, "xyz_to_camera": info.xyz_to_camera, "turned": info.turned}  # fmt: skip
+                     "iso": info.iso, "xyz_to_camera": info.xyz_to_balanced, "turned": info.turned,
+                     "mirrored": info.mirrored}  # fmt: skip
         else:
             facts |= self._measure_pair(found)
         return Entry(id=found.id, split=found.split, raw=files[0], srgb=files[1], **facts)
@@ -231,24 +231,33 @@ class PreparedDataset(Dataset):
         import numpy as np
 
         from rawbench.camera.alignment import correlation, fit_raw
-        from rawbench.camera.images import read_raw16, read_srgb8
+        from rawbench.camera.images import PACKED_SUFFIXES, read_raw16, read_srgb8
 
         if found.srgb is None:
             raise SampleError(f"{found.raw}: no sRGB of this name beside it")
-        raw16, srgb8 = read_raw16(found.raw, self.white), read_srgb8(found.srgb)
+        white = self._image_white()
+        raw16, srgb8 = read_raw16(found.raw, self.white, white), read_srgb8(found.srgb)
         turns = [0]
         if (raw16.shape[0] > raw16.shape[1]) != (srgb8.shape[0] > srgb8.shape[1]):
             turns = [1, 3]
-        fits = {}
+        fits, problem = {}, ""
         for turn in turns:
             turned = np.rot90(srgb8, turn)
             try:
-                fits[turn] = correlation(fit_raw(raw16, (turned.shape[0], turned.shape[1])), turned)
+                fits[turn] = correlation(fit_raw(raw16, turned)[0], turned)
             except SampleError as error:
-                raise SampleError(f"{found.srgb.name}: {error}") from None
+                problem = f"{found.srgb.name}: {error}"
+        if not fits:
+            raise SampleError(problem)
         best = max(fits, key=lambda turn: fits[turn])
         height, width = np.rot90(srgb8, best).shape[:2]
-        return {"height": height, "width": width, "orientation": 90 * best, "white": self.white}
+        packed = found.raw.suffix.lower() in PACKED_SUFFIXES
+        return {"height": height, "width": width, "orientation": 90 * best,
+                "white": self.white if packed else white or 65535}  # fmt: skip
+
+    def _image_white(self) -> int | None:
+        """The value of white in raws that are TIFF or PNG; None where it is to be seen that all bits are used."""
+        return 65535
 
     def _check(self, source: Path, entry: Entry) -> None:
         """Refuse an image whose files are not those that were prepared; each is looked at once."""
@@ -277,20 +286,23 @@ class PreparedDataset(Dataset):
 
     def _verify_content(self, source: Path, entry: Entry) -> str:
         """What is wrong with the pixels of an image; empty when nothing is."""
-        from rawbench.camera.alignment import describe_misfit
-
         given = type(self)(self.options.model_copy(update={"rendition": "given" if entry.srgb else "png"}))
         try:
             pair = given.read(source, entry)
         except SampleError as error:
-            return str(error).removeprefix(f"{source / entry.raw.path}: ")
+            said = str(error)
+            for file in filter(None, (entry.raw, entry.srgb)):
+                said = said.removeprefix(f"{source / file.path}: ")
+            return said
         if pair.camera is not None and pair.camera.info.turned != entry.turned:
             return f"turned by {(pair.camera.info.turned - entry.turned) % 360} degrees to the left since"
+        if pair.camera is not None and pair.camera.info.mirrored != entry.mirrored:
+            return "mirrored since"
         height, width = pair.srgb.shape[:2]
         camera_size = entry.srgb is not None and pair.camera is not None
         if (height, width) != (entry.height, entry.width) and not camera_size:
             return f"{width}x{height} pixels, {entry.width}x{entry.height} were prepared"
-        return describe_misfit(pair.raw16, pair.srgb)
+        return ""
 
     def _info(self, entry: Entry, carrier_bytes: int | None, size: tuple[int, int]) -> SampleInfo:
         facts: dict[str, Any] = {"simulated": entry.simulated, "iso": entry.iso, "camera": entry.camera}
@@ -319,7 +331,7 @@ def default_root(name: str) -> Path:
 
 def camera_files(folder: Path) -> list[Path]:
     """The camera files in a folder and below it, sorted."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in CAMERA_SUFFIXES and path.is_file())
+    return [path for path in files_below(folder) if path.suffix.lower() in CAMERA_SUFFIXES]
 
 
 def read_split(name: str) -> dict[int, str]:

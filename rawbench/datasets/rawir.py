@@ -7,14 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from rawbench.camera.images import IMAGE_SUFFIXES, PACKED_SUFFIXES
+from rawbench.datasets.found_files import files_below
 from rawbench.datasets.prepared import SPLIT_NAMES, Found, PreparedDataset
 from rawbench.errors import SampleError
 
 
 class RawIrDataset(PreparedDataset):
-    """NTIRE 2025 RAW reconstruction from RGB on smartphones (arXiv 2506.01947): 512x512x4 RGGB planes, 12 bit, black
-    removed, not white-balanced; and 1024x1024x3 sRGB of the phones.
+    """NTIRE 2025 RAW reconstruction from RGB on smartphones (arXiv 2506.01947).
 
+    512x512x4 RGGB planes, 12 bit, black removed, not white-balanced; and 1024x1024x3 sRGB of the phones.
     A pair is a ``.npz`` (``raw``, ``max_val``) or ``.npy`` file and the image of the same name in whatever folders; the
     camera is the folder of the planes, or the one above a folder ``raw``. The planes are demosaiced bilinearly to the
     size of the sRGB: figures are not those of the challenge, which measures the planes. The phones' ``.pkl`` metadata
@@ -35,7 +36,7 @@ class RawIrDataset(PreparedDataset):
         """The planes, each with the image of its name."""
         images: dict[tuple[str, str], Path] = {}
         planes = []
-        for path in sorted(source.rglob("*")):
+        for path in files_below(source):
             if path.suffix.lower() in IMAGE_SUFFIXES:
                 images[_camera(source, path), path.stem] = path
             elif path.suffix.lower() in PACKED_SUFFIXES:

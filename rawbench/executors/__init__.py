@@ -9,6 +9,7 @@ from rawbench.hookspecs import hookimpl
 
 @hookimpl
 def register_executors(register: Callable[..., None]) -> None:
+    """Offer the built-in executors."""
     register("serial", "rawbench.executors.serial:Serial", summary="one cell after another, in this process")
     register(
         "process",

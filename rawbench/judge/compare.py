@@ -368,18 +368,18 @@ def verdict_line(comparison: Comparison) -> str:
 
 def markdown_comment(comparison: Comparison) -> str:
     """A comment for a pull request: the verdict first, the rate points and what is missing folded."""
-    from rawbench.tables.text import markdown
+    from rawbench.tables.text import markdown, markdown_text
 
-    a, b = comparison.names
+    a, b = map(markdown_text, comparison.names)
     parts = [f"### rawbench: {b} against {a}", f"{sum_up(comparison)}"]
     for title, head, body in tables(comparison):
-        text = markdown(head, [[cell.replace("|", "\\|") for cell in row] for row in body])
+        text = markdown(head, body)
         parts.append(text if title == "Curves" else _folded(f"{title} ({len(body)})", text))
     if comparison.missing:
-        listed = "\n".join(f"* {line}" for line in comparison.missing)
+        listed = "\n".join(f"* {markdown_text(line)}" for line in comparison.missing)
         parts.append(_folded(f"Missing or failed ({comparison.missing_cells})", listed))
     below = [*reasons(comparison), *comparison.notes]
-    return "\n\n".join([*parts, "\n".join(f"<sub>{note}</sub><br>" for note in below)])
+    return "\n\n".join([*parts, "\n".join(f"<sub>{markdown_text(note)}</sub><br>" for note in below)])
 
 
 def sum_up(comparison: Comparison) -> str:

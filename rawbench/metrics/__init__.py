@@ -31,5 +31,6 @@ BUILT_IN = {
 
 @hookimpl
 def register_metrics(register: Callable[..., None]) -> None:
+    """Offer the built-in metrics."""
     for name, (address, summary) in BUILT_IN.items():
         register(name, f"rawbench.metrics.{address}", summary=summary)

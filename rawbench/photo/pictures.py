@@ -8,45 +8,45 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from rawbench.camera.read import CameraFile, read_camera_file
+from rawbench.camera.alignment import Fit
+from rawbench.camera.images import IMAGE_SUFFIXES, pair_with, read_srgb_at
+from rawbench.camera.read import CameraFile, open_camera_file, read_camera_file
 from rawbench.camera.renditions import apply_rendition, develop, parse_rendition
 from rawbench.camera.tensors import raw_tensor, row_strips, srgb_tensor
-from rawbench.errors import SampleError, UsageError
+from rawbench.errors import UsageError
 from rawbench.files import write_parts
 from rawbench.types import Sample, SampleInfo
 
-IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".webp")
 OUTPUT_SUFFIXES = (".npy", ".tif", ".tiff")
 
 
-def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> Sample:
+def read_pair(photo: Path, srgb: Path | None, rendition: str = "png") -> tuple[Sample, Fit | None]:
     """A camera file and its sRGB as a sample, by the protocol of the datasets.
 
     Args:
         photo: a camera file.
-        srgb: the sRGB image beside it; None renders it from the camera file.
+        srgb: the sRGB image beside it, to which the raw is cropped; None renders it from the camera file.
         rendition: what becomes of the rendered sRGB (``png``, ``png16``, ``jpeg90``); of an image, ``png16`` says that
             it has 16 bits.
 
+    Returns:
+        The sample, and how the given image fits.
+
     Raises:
-        SampleError: a file is missing or unreadable, or the two differ in size.
+        SampleError: a file is missing or unreadable, or the two do not show the same picture.
     """
-    camera = read_camera_file(photo, srgb_bits=parse_rendition(rendition).bits)
-    pixels = read_srgb(srgb, rendition) if srgb else render(camera, rendition)
-    if pixels.shape != camera.raw16.shape:
-        raise SampleError(f"{srgb}: the sRGB has {_size(pixels)} pixels, the raw of {photo} has {_size(camera.raw16)}")
+    wanted = parse_rendition(rendition)
+    if srgb is None:
+        camera = read_camera_file(photo, srgb_bits=wanted.bits)
+        info, raw16, pixels, fit = camera.info, camera.raw16, render(camera, rendition), None
+    else:
+        with open_camera_file(photo) as file:
+            info, whole = file.info, file.raw16()
+        pair = pair_with(whole, srgb, wanted.bits, info.shown)
+        raw16, pixels, fit = pair.raw16, pair.srgb, pair.fit
     height, width, _ = pixels.shape
-    info = SampleInfo(
-        photo.name,
-        camera.info.camera,
-        rendition,
-        "camera",
-        height,
-        width,
-        camera.info.digest,
-        camera.info.simulated,
-    )
-    return Sample(info, raw_tensor(camera.raw16), srgb_tensor(pixels))
+    named = SampleInfo(photo.name, info.camera, rendition, "camera", height, width, info.digest, info.simulated)
+    return Sample(named, raw_tensor(raw16), srgb_tensor(pixels)), fit
 
 
 def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
@@ -56,23 +56,9 @@ def read_srgb(path: Path, rendition: str = "png") -> np.ndarray:
         SampleError: the file is missing or unreadable, or no RGB image of that depth.
     """
     bits = parse_rendition(rendition).bits
-    if path.suffix.lower() not in IMAGE_SUFFIXES:
-        return render(read_camera_file(path, srgb_bits=bits), rendition)
-    if bits == 16:
-        from rawbench.camera.images import read_srgb16
-
-        return read_srgb16(path)
-    from PIL import Image, UnidentifiedImageError
-
-    try:
-        with Image.open(path) as image:
-            if image.mode not in ("RGB", "L", "P"):
-                raise SampleError(f"{path}: an image of mode {image.mode}; 8-bit RGB is needed")
-            return np.array(image.convert("RGB"))
-    except UnidentifiedImageError:
-        raise SampleError(f"{path}: not an image that Pillow knows") from None
-    except OSError as error:
-        raise SampleError(f"{path}: cannot be read ({error.strerror or error})") from None
+    if path.suffix.lower() in IMAGE_SUFFIXES:
+        return read_srgb_at(path, bits)
+    return render(read_camera_file(path, srgb_bits=bits), rendition)
 
 
 def render(camera: CameraFile, rendition: str) -> np.ndarray:
@@ -85,7 +71,7 @@ def render(camera: CameraFile, rendition: str) -> np.ndarray:
     if wanted.given:
         raise UsageError("rendition given: name the image")
     if wanted.in_camera:
-        return develop(camera.raw16, camera.info.xyz_to_camera, wanted)[0]
+        return develop(camera.raw16, camera.info.xyz_to_balanced, wanted)[0]
     return apply_rendition(camera.srgb(wanted.bits), wanted)[0]
 
 
@@ -131,7 +117,3 @@ def check_folder(path: Path) -> None:
     """
     if not path.absolute().parent.is_dir():
         raise UsageError(f"{path}: there is no folder {path.absolute().parent}")
-
-
-def _size(pixels: np.ndarray) -> str:
-    return f"{pixels.shape[1]}x{pixels.shape[0]}"

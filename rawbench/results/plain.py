@@ -62,3 +62,18 @@ def _parts(value: Any) -> Any:
     if value is None or isinstance(value, bool):
         return value
     return _number(value) if isinstance(value, Real) else as_text(value)
+
+
+def safe_cell(value: Any) -> Any:
+    """Text that no spreadsheet computes: what would be a formula gets an apostrophe before it; numbers stay.
+
+    >>> safe_cell("=1+1"), safe_cell("-cmd"), safe_cell("-2.5"), safe_cell("-"), safe_cell(-2.5)
+    ("'=1+1", "'-cmd", '-2.5', '-', -2.5)
+    """
+    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r") or value in ("-", "+"):
+        return value
+    try:
+        float(value)
+    except ValueError:
+        return f"'{value}"
+    return value

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from rawbench.results.comparable import check_lines, falls, on_shared_images
 from rawbench.results.costs import COSTS, cost_text, costs_of_points, timing_notes
 from rawbench.results.means import CEILED, Group, macro_average
 from rawbench.results.run import RATES, Run
@@ -44,6 +45,7 @@ def table_cells(
         columns["camera"] = lambda group: group.camera
     columns |= {"method": lambda group: group.method, "rate point": lambda group: group.rate_point}
     columns["images"] = lambda group: str(group.images - group.failed)
+    falling = falls(groups)
     if any(group.failed > group.skipped for group in groups):
         columns["failed"] = lambda group: str(group.failed - group.skipped or "")
     if any(group.skipped for group in groups):
@@ -52,6 +54,8 @@ def table_cells(
         columns[title] = partial(_value, name)
     if any(_exact(group) for group in groups):
         columns["exact"] = lambda group: str(_exact(group) or "")
+    if falling:
+        columns["falls"] = lambda g: falling.get((g.dataset, g.camera, g.rendition, g.method, g.rate_point), "")
     for title in COSTS:
         if any(title in found for found in costs.values()):
             columns[title] = partial(_cost, title, costs)
@@ -125,7 +129,9 @@ def notes(run: Run) -> list[str]:
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
     if any(image.rendition == "png16" for image in images):
         lines.append(f"{CEILED}: none with png16, where nearly every sRGB triple is of one pixel alone")
-    return [*lines, *timing_notes(run)]
+    if falls(run.means):
+        lines.append("falls: what is less than one rate point before, though the method calls this one better")
+    return [*lines, *check_lines(run), *timing_notes(run)]
 
 
 def _skips(run: Run) -> list[str]:
@@ -140,5 +146,6 @@ def _skips(run: Run) -> list[str]:
 
 def print_table(run: Run, metrics: Sequence[str]) -> None:
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
-    head, body = table_cells(summarise(run), metrics, costs_of_points(run))
-    print_cells(head, body, ceiling_cells(head, summarise_ceilings(run), metrics), notes(run))
+    shown, lines = on_shared_images(run)
+    head, body = table_cells(summarise(shown), metrics, costs_of_points(run))
+    print_cells(head, body, ceiling_cells(head, summarise_ceilings(shown), metrics), [*notes(run), *lines])

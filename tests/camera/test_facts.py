@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawbench.camera.cfa import CFA_ORDERS
-from rawbench.camera.facts import CameraFacts, facts_from_bytes, facts_to_bytes, read_facts, turned_cfa
+from rawbench.camera import facts as module
+from rawbench.camera.cfa import CFA_ORDERS, turned_cfa
+from rawbench.camera.facts import CameraFacts, facts_from_bytes, facts_to_bytes
+from rawbench.camera.read import open_camera_file
 from rawbench.errors import StreamError
 from rawbench.simulate.cameras import find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
@@ -42,9 +44,36 @@ def test_every_damage_is_found():
             facts_from_bytes(data[:position] + bytes([data[position] ^ 4]) + data[position + 1 :])
 
 
-def test_a_file_with_a_right_checksum_and_no_sense():
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"white_balance": (0.0, 1.0, 1.0)},
+        {"white_balance": (np.nan, 1.0, 1.0)},
+        {"white": 512},
+        {"black": (-1, 0, 0, 0)},
+        {"cfa": "RGBW"},
+        {"xyz_to_camera": (4.0,) * 9},
+        {"xyz_to_camera": (np.inf,) * 9},
+        {"second_illuminant": 17},
+    ],
+)
+def test_the_writer_refuses_what_the_reader_would(change):
     with pytest.raises(StreamError, match="no sense"):
-        facts_from_bytes(facts_to_bytes(replace(FACTS, white_balance=(0.0, 1.0, 1.0))))
+        facts_to_bytes(replace(FACTS, **change))
+
+
+def test_a_file_with_a_right_checksum_and_no_sense(monkeypatch):
+    monkeypatch.setattr(module, "problem_of", lambda facts: "")
+    data = facts_to_bytes(replace(FACTS, white_balance=(0.0, 1.0, 1.0)))
+    monkeypatch.undo()
+    with pytest.raises(StreamError, match="no sense"):
+        facts_from_bytes(data)
+
+
+def test_two_illuminants_come_back():
+    facts = replace(FACTS, illuminant=17, second_illuminant=23, second_xyz_to_camera=(0.25,) * 9)
+    assert facts_from_bytes(facts_to_bytes(facts)) == facts
+    assert len(facts_to_bytes(facts)) == len(facts_to_bytes(FACTS)) + 20
 
 
 @pytest.mark.parametrize("cfa", CFA_ORDERS)
@@ -54,7 +83,8 @@ def test_facts_of_a_camera_file(tmp_path, cfa):
     path = tmp_path / "x.dng"
     image = take_picture(random.random((40, 48, 3)), camera, Shot(cfa=cfa), random)
     write_cfa_dng(path, image)
-    facts = read_facts(path)
+    with open_camera_file(path) as file:
+        facts = file.facts()
     assert (facts.make, facts.model, facts.cfa) == ("Samsung", "NX2000", cfa)
     assert facts.black == (image.black,) * 4
     assert facts.white == image.mosaic.max()
@@ -63,9 +93,15 @@ def test_facts_of_a_camera_file(tmp_path, cfa):
 
 
 @pytest.mark.parametrize("size", [(4, 4), (5, 4), (4, 5), (5, 5)])
-@pytest.mark.parametrize(("flip", "turns"), [(0, 0), (3, 2), (5, 1), (6, 3)])
+@pytest.mark.parametrize("flip", range(8))
 @pytest.mark.parametrize("cfa", CFA_ORDERS)
-def test_a_turned_sensor_has_its_filters_turned(size, flip, turns, cfa):
+def test_a_turned_sensor_has_its_filters_turned(size, flip, cfa):
+    """As LibRaw turns: ``flip_index`` of row and column of the output is the place in the sensor."""
     pattern = np.array(list(cfa)).reshape(2, 2)
     sensor = np.tile(pattern, (3, 3))[: size[0], : size[1]]
-    assert turned_cfa(pattern, size, flip) == "".join(np.rot90(sensor, turns)[:2, :2].ravel())
+
+    def seen(row, column):
+        row, column = (column, row) if flip & 4 else (row, column)
+        return sensor[size[0] - 1 - row if flip & 2 else row, size[1] - 1 - column if flip & 1 else column]
+
+    assert turned_cfa(pattern, size, flip) == "".join(seen(row, column) for row in (0, 1) for column in (0, 1))

@@ -11,9 +11,10 @@ import rawpy
 import tifffile
 
 from rawbench.camera.cfa import CFA_ORDERS, mosaic_of
-from rawbench.camera.facts import CameraFacts, read_facts
+from rawbench.camera.facts import CameraFacts
 from rawbench.camera.linear_dng import Rebuilt, native_strips, write_cfa_again, write_linear_dng
-from rawbench.camera.read import read_camera_file
+from rawbench.camera.read import open_camera_file, read_camera_file
+from rawbench.camera.tiff import ASCII, RATIONAL, SHORT, Tiff, Value, numbers, rationals, text
 from rawbench.simulate.cameras import find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
 from rawbench.simulate.sensor import Shot, take_picture
@@ -22,17 +23,17 @@ MATRIX = tuple(float(v) for v in find_camera("sony-slt-a57").xyz_to_camera.ravel
 FACTS = CameraFacts("RGGB", (512,) * 4, 16300, (2.125, 1.0, 1.5), MATRIX, "Sony", "SLT-A57")
 
 
-def rebuilt(raw: np.ndarray, facts: CameraFacts = FACTS) -> Rebuilt:
+def rebuilt(raw: np.ndarray, facts: CameraFacts = FACTS, order: str = "<") -> Rebuilt:
     exif = {
-        33434: 0.004,
-        33437: 2.8,
-        34855: 400,
-        37386: 50.0,
-        36867: "2024:01:02 03:04:05",
-        42036: "A lens",
-        37385: "?",
+        33434: rationals(RATIONAL, (0.004,), 1_000_000, order),
+        33437: rationals(RATIONAL, (2.8,), 1_000_000, order),
+        34855: numbers(SHORT, (400,), order),
+        37386: rationals(RATIONAL, (50.0,), 1_000_000, order),
+        36867: text("2024:01:02 03:04:05", order),
+        42036: text("A lens", order),
     }
-    return Rebuilt(raw, facts, {306: "2024:01:02 03:04:05", 315: "Somebody"}, exif)
+    image = {306: text("2024:01:02 03:04:05", order), 315: Value(ASCII, b"J\xf8rgen\0", order)}
+    return Rebuilt(raw, facts, Tiff(order, image, exif))
 
 
 def noise(height: int = 150, width: int = 41, top: float = 1.0) -> np.ndarray:
@@ -66,8 +67,10 @@ def test_a_raw_that_misses_white_by_little_is_not_brightened(tmp_path):
     assert (difference > 3 / 65535).sum() <= 1
 
 
-def test_what_libraw_says(tmp_path):
-    write_linear_dng(tmp_path / "x.dng", rebuilt(noise()))
+@pytest.mark.parametrize("order", "<>")
+def test_what_libraw_says(tmp_path, order):
+    write_linear_dng(tmp_path / "x.dng", rebuilt(noise(), order=order))
+    assert b"J\xf8rgen\0" in (tmp_path / "x.dng").read_bytes()
     with rawpy.imread(str(tmp_path / "x.dng")) as raw:
         assert raw.num_colors == 3 and raw.raw_image_visible.shape == (150, 41, 4)
         assert raw.camera_whitebalance[:3] == pytest.approx([2.125, 1.0, 1.5], rel=1e-5)
@@ -84,7 +87,8 @@ def test_the_filters_again(tmp_path, cfa):
     image = take_picture(scene, find_camera("olympus-e-pl6"), Shot(cfa=cfa, clipped=0.2), random)
     write_cfa_dng(tmp_path / "camera.dng", image)
     camera = read_camera_file(tmp_path / "camera.dng")
-    facts = read_facts(tmp_path / "camera.dng")
+    with open_camera_file(tmp_path / "camera.dng") as file:
+        facts = file.facts()
     raw = camera.raw16.transpose(2, 0, 1).astype(np.float32) / np.float32(65535)
     write_cfa_again(tmp_path / "again.dng", rebuilt(raw, facts))
     again = tifffile.imread(tmp_path / "again.dng").astype(int)
@@ -103,9 +107,10 @@ def test_strips_are_the_whole():
 
 @pytest.mark.skipif(shutil.which("exiftool") is None, reason="exiftool (libimage-exiftool-perl) is not installed")
 @pytest.mark.parametrize("write", [write_linear_dng, write_cfa_again])
-def test_exiftool_finds_no_fault(tmp_path, write):
+@pytest.mark.parametrize("order", "<>")
+def test_exiftool_finds_no_fault(tmp_path, write, order):
     path = tmp_path / "x.dng"
-    write(path, rebuilt(noise()))
+    write(path, rebuilt(noise(), order=order))
     told = subprocess.run(
         ["exiftool", "-validate", "-warning", "-error", "-a", "-s", "-LensModel", "-ISO", "-ExposureTime", str(path)],
         capture_output=True, text=True, check=True,

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from types import SimpleNamespace
 
 import imagecodecs
 import numpy as np
@@ -12,6 +13,7 @@ from PIL import Image
 
 from rawbench.camera import read as module
 from rawbench.camera.read import read_camera_file, read_camera_info
+from rawbench.camera.tiff import Tiff
 from rawbench.errors import SampleError
 from rawbench.simulate.cameras import find_camera
 from rawbench.simulate.cfa_dng import _tags, cfa_dng_bytes, write_cfa_dng
@@ -124,6 +126,9 @@ class Sensor:
     raw_type = rawpy.RawType.Flat
     raw_pattern = np.array([[0, 1], [3, 2]])
     num_colors = 3
+    sizes = SimpleNamespace(pixel_aspect=1.0)
+    black_level_per_channel = (512,) * 4
+    white_level = 16300
 
 
 @pytest.mark.parametrize(
@@ -133,13 +138,15 @@ class Sensor:
         ("raw_pattern", None, "Foveon"),
         ("raw_type", rawpy.RawType.Stack, "Foveon"),
         ("num_colors", 4, "4 colours"),
+        ("sizes", SimpleNamespace(pixel_aspect=2.0), "not square"),
+        ("white_level", 512, "not below the white level"),
     ],
 )
 def test_other_sensors_are_not_supported(fact, value, message):
     sensor = Sensor()
-    assert module._unsupported(sensor) == ""
+    assert module._unsupported(sensor, Tiff()) == ""
     setattr(sensor, fact, value)
-    assert message in module._unsupported(sensor)
+    assert message in module._unsupported(sensor, Tiff())
 
 
 def test_renditions_of_two_sizes_are_refused(tmp_path):

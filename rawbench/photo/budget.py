@@ -1,0 +1,158 @@
+"""A budget of bytes for a photograph's raw, met by a rate point or, where the method has them, by a rate in between."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from itertools import accumulate
+from typing import Any
+
+import torch
+
+from rawbench.camera import carrier
+from rawbench.codec import Codec
+from rawbench.errors import UsageError
+from rawbench.photo.pack import Packed, Photo, pack_photo
+from rawbench.photo.steps import Report
+from rawbench.run.coding import encode_stream
+from rawbench.run.own_rendition import refuse_own_rendition
+from rawbench.types import RatePoint, Sample
+
+CLOSE = 0.95  # share of the budget that is to be used where the method's rates allow it
+_AIM = 0.98  # share of the budget at which a rate in between aims
+_MOST_TRIALS = 8
+_BLOCK, _FEW_BLOCKS = 256, 8  # side and number of the blocks that stand for a large image
+
+
+@dataclass
+class _Search:
+    """What is known of a method's bytes by position: the number of a rate point, or a fraction between two."""
+
+    codec: type[Codec]
+    options: Any
+    points: list[RatePoint]
+    room: float
+    shares: list[float] | None
+    known: dict[float, int] = field(default_factory=dict)
+
+    def at(self, position: float) -> tuple[Any, RatePoint] | None:
+        """Options and rate point of a position; None where the method has nothing there."""
+        number = math.floor(position)
+        if number == position:
+            return self.options, self.points[number]
+        lower, higher = self.points[number : number + 2]
+        return self.codec.between(self.options, lower, higher, position - number)
+
+    def bounds(self) -> tuple[float, float]:
+        """The last position that fits, -1 for none; and the first that does not, the count of points for none."""
+        fitting = [x for x, size in self.known.items() if size <= self.room]
+        others = [x for x, size in self.known.items() if size > self.room]
+        return max(fitting, default=-1.0), min(others, default=float(len(self.points)))
+
+    def next(self) -> float | None:
+        """The position to try; None when nothing is to be gained."""
+        low, high = self.bounds()
+        last = len(self.points) - 1
+        if low == last or high <= 0 or (low >= 0 and self.known[low] >= CLOSE * self.room) or high - low < 0.01:
+            return None
+        if self.shares is None and high - low > 1:
+            between = float((math.floor(low) + math.ceil(high)) // 2)
+        else:
+            between = self._expected(low, min(high, float(last)), high)
+        whole = math.floor(between)
+        if between != whole and self.at(between) is None:
+            between = whole if whole > low else whole + 1
+        return float(between) if low < between < high else None
+
+    def _expected(self, low: float, high: float, bound: float) -> float:
+        """Where the aim lies between two positions, the bytes of a position rising evenly by their logarithm."""
+        first = max(math.floor(low), 0)
+        places = sorted({*range(first, math.ceil(high) + 1), low, high, *self.known} - {-1.0})
+        places = [x for x in places if max(low, 0) <= x <= high]
+        sizes = [math.log(max(self._size(x), 1.0)) for x in places]
+        aim = math.log(max(_AIM * self.room, 1.0))
+        for (a, at_a), (b, at_b) in zip(zip(places, sizes, strict=True), zip(places[1:], sizes[1:], strict=False),
+                                        strict=False):  # fmt: skip
+            if at_b >= aim:
+                share = (aim - at_a) / max(at_b - at_a, 1e-9)
+                found = a + (b - a) * min(max(share, 0.0), 1.0)
+                return min(max(found, low + 0.05 * (bound - low) if low >= 0 else 0.0), bound - 0.05 * (bound - low))
+        return high
+
+    def _size(self, position: float) -> float:
+        """Known bytes, or those that the blocks let expect, held against the nearest that are known."""
+        if position in self.known:
+            return self.known[position]
+        if self.shares is None:
+            return self.room * (2.0 if position > self.bounds()[0] else 0.5)
+        factor = 1.0
+        if self.known:
+            nearest = min(self.known, key=lambda x: abs(x - position))
+            factor = self.known[nearest] / max(self._share(nearest), 1.0)
+        return factor * self._share(position)
+
+    def _share(self, position: float) -> float:
+        assert self.shares is not None
+        number = min(math.floor(position), len(self.shares) - 1)
+        following = self.shares[min(number + 1, len(self.shares) - 1)]
+        return self.shares[number] ** (1 - position + number) * following ** (position - number)
+
+
+def pack_within(
+    photo: Photo, codec: type[Codec], options: Any, max_bytes: int, device: str, seed: int, report: Report
+) -> Packed:
+    """Encode so that the metadata fit, all told, into a number of bytes, and use it where the method's rates allow it.
+
+    Rate points are ordered by their bytes, so that a few of them are tried; between the two that enclose the budget, a
+    rate of the method's own (``Codec.between``). Of a large image, blocks are encoded at all rate points first: they
+    say where to begin.
+
+    Raises:
+        UsageError: not even the first fits.
+    """
+    points = codec.rate_points(options)
+    room = carrier.room_for(max_bytes - photo.exif_bytes) - len(photo.facts) - 6
+    search = _Search(codec, options, points, room, _shares(photo, codec, options, points, device, seed, report))
+    best = None
+    for _ in range(_MOST_TRIALS):
+        position = search.next()
+        chosen = search.at(position) if position is not None else None
+        if position is None or chosen is None:
+            break
+        packed = pack_photo(photo, codec, *chosen, device, seed, report)
+        search.known[position] = packed.stream_bytes
+        if packed.added_bytes <= max_bytes and (best is None or packed.added_bytes > best.added_bytes):
+            best = packed
+    if best is None:
+        smallest = min(search.known.values()) + max_bytes - room
+        raise UsageError(f"method {codec.name}: {points[0].name} takes {smallest:.0f} bytes, more than {max_bytes}")
+    return best
+
+
+def _shares(
+    photo: Photo, codec: type[Codec], options: Any, points: list[RatePoint], device: str, seed: int, report: Report
+) -> list[float] | None:
+    """About how many bytes the stream takes at each rate point, never falling; None for a small image."""
+    refuse_own_rendition(codec, options)
+    _, height, width = photo.sample.srgb.shape
+    pixels = height * width
+    if len(points) == 1 or min(height, width) < _BLOCK or pixels < _FEW_BLOCKS * _BLOCK**2 * len(points):
+        return None
+    raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
+    sample, factor = Sample(photo.sample.info, raw, srgb), pixels / srgb[0].numel()
+    report.step("encoding parts to estimate the bytes")
+    found = []
+    for number, point in enumerate(points):
+        report.advance(number, len(points))
+        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed).stream))
+    return list(accumulate(found, max))
+
+
+def _blocks(image: torch.Tensor) -> torch.Tensor:
+    """Square blocks along the diagonals of an image (C, H, W), one below the other."""
+    height, width = image.shape[1:]
+    side, half = _BLOCK, _FEW_BLOCKS // 2
+    lefts = [number * (width - side) // (half - 1) for number in range(half)]
+    tops = [number * (height - side) // (half - 1) for number in range(half)]
+    places = [*zip(tops, lefts, strict=True), *zip(tops, reversed(lefts), strict=True)]
+    return torch.cat([image[:, top : top + side, left : left + side] for top, left in places], 1)
