@@ -26,6 +26,7 @@ COMMANDS = {
     "compare": "Put two runs side by side.",
     "leaderboard": "Write the table of all committed runs.",
     "report": "Write a run's report as one HTML file.",
+    "plot": "Draw rate-distortion curves for a paper.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",

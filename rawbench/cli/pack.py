@@ -64,9 +64,9 @@ def pack(
 
     Of a folder, all camera files in it and below it are packed.
     """
-    from rawbench.cli.arguments import choose_point
     from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
     if rate_point is not None and max_bytes is not None:
         raise UsageError("give either --rate-point or --max-bytes")

@@ -10,8 +10,10 @@ from typing import Any
 
 
 def forgive_closed_outputs() -> None:
-    """Let what is written to stdout or stderr be lost where its reader (``head``, ``less``) has gone, and let every
-    text be written: neither ends a run."""
+    """Let a reader that has gone (``head``, ``less``), or a text that the terminal has no letters for, end no run.
+
+    What is written to stdout or stderr is then lost, or written with escapes.
+    """
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream: Any = getattr(sys, name)
         if _descriptor(stream) == number:

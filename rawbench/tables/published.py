@@ -7,6 +7,7 @@ note (``verify before quoting`` where it was not read in the source itself).
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from rawbench.errors import RawbenchError
@@ -36,7 +37,7 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
     """
     path = path or published_file()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:
@@ -44,6 +45,11 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
     if tuple(reader.fieldnames or ()) != COLUMNS:
         raise RawbenchError(f"{path} has other columns than {', '.join(COLUMNS)}")
     return rows
+
+
+def read_all_published(files: Iterable[str]) -> list[dict[str, str]]:
+    """The shipped rows, and those of further files ("" names none), in the same columns."""
+    return [row for path in (None, *(Path(file) for file in files if file)) for row in read_published(path)]
 
 
 def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]]]:
