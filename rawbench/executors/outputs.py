@@ -10,9 +10,9 @@ from typing import Any
 
 
 def forgive_closed_outputs() -> None:
-    """Let a reader that has gone (``head``, ``less``), or a text that the terminal has no letters for, end no run.
+    """Let neither a reader that has gone (``head``, ``less``) nor an odd text end a run.
 
-    What is written to stdout or stderr is then lost, or written with escapes.
+    What is written to stdout or stderr then is lost, and every text can be written.
     """
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream: Any = getattr(sys, name)
