@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rawpy
@@ -173,6 +174,8 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         data = path.read_bytes()
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise SampleError(f"{path}: an empty file")
     tiff = read_tiff(data)
     try:
         with _silenced():
@@ -185,6 +188,10 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
             yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
     except rawpy.LibRawFileUnsupportedError as error:
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
+    except NotImplementedError as error:  # rawpy's, of patterns that only X-Trans-like or damaged files have
+        raise SampleError(f"{path}: colour filters that are not supported ({error})") from error
+    except rawpy.LibRawIOError as error:
+        raise SampleError(f"{path}: cut short, or no camera file (LibRaw: {_reason(error)})") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
 

@@ -169,3 +169,9 @@ def test_renditions_of_two_sizes_are_refused(tmp_path):
     raw, srgb = np.zeros((4, 6, 3), np.uint16), np.zeros((6, 4, 3), np.uint8)
     with pytest.raises(SampleError, match=r"a\.dng: raw and sRGB differ in size \(6x4 and 4x6\)"):
         module._check_renditions(tmp_path / "a.dng", raw, srgb)
+
+
+def test_filters_that_rawpy_has_no_pattern_for(tmp_path):
+    path = write_dng(tmp_path / "a.dng", change={33422: (1, 4, bytes((0, 1, 1, 1)))})
+    with pytest.raises(SampleError, match="a.dng: "):
+        read_camera_info(path)
