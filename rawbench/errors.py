@@ -1,6 +1,7 @@
 """What can go wrong, as one clear line each, and the exit code that the command line gives it.
 
-Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed.
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
+5 internal error: what nobody expected, of rawbench or of a plugin.
 """
 
 from __future__ import annotations
@@ -42,7 +43,12 @@ class PluginError(RawbenchError):
 
 
 def suggest(name: str, known: Iterable[str]) -> str:
-    """The end of an error line for a name that is not known: near matches, then what exists."""
+    """The end of an error line for a name that is not known: near matches, then what exists.
+
+    Example:
+        >>> suggest("polly", ["poly", "lut"])
+        '; did you mean poly? (known: lut, poly)'
+    """
     known = sorted(known)
     near = difflib.get_close_matches(name, known, n=3, cutoff=0.6)
     hint = f"; did you mean {' or '.join(near)}?" if near else ""

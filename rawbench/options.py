@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rawbench.errors import UsageError, suggest
 
+Model = TypeVar("Model", bound="Options")
+
 
 class Options(BaseModel):
-    """Base of every options model: frozen, and unknown names are an error."""
+    """Base of every options model: frozen, and unknown names are an error.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> Mine(step=8).step
+        8
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,6 +37,10 @@ def parse_spec(text: str) -> tuple[str, dict[str, str]]:
 
     Raises:
         UsageError: an option without ``=`` or an empty name.
+
+    Example:
+        >>> parse_spec("uniform:step=4")
+        ('uniform', {'step': '4'})
     """
     name, *parts = split_unescaped(text.strip(), ":")
     if not name:
@@ -57,6 +72,13 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
 
     Raises:
         UsageError: names the owner, the option and what is wrong, in one line.
+
+    Example:
+        >>> class Mine(Options):
+        ...     step: int = 4
+        ...
+        >>> build_options(Mine, {"step": "8"}, "method mine")
+        Mine(step=8)
     """
     for key in values:
         if key not in model.model_fields:
@@ -67,3 +89,12 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
         raise UsageError(f"{owner}: option {where}: {first['msg']} (given: {first['input']!r})") from None
+
+
+def validated(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """The options of values that ``build_options`` has accepted before, as plain JSON values: in another process, say.
+
+    Raises:
+        ValueError: they were not accepted, or the model has changed since.
+    """
+    return model.model_validate(dict(values))

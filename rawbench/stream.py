@@ -51,12 +51,23 @@ class Header:
 
 
 def codec_id(name: str) -> int:
-    """The 16-bit id of a method; the registry refuses two methods that share one."""
+    """The 16-bit id of a method; the registry refuses two methods that share one.
+
+    Example:
+        >>> hex(codec_id("poly"))
+        '0x2e68'
+    """
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:2], "big")
 
 
 def srgb_check(srgb: Tensor) -> int:
-    """CRC-16 of the sRGB pixels, uint8 or uint16 (3, H, W), in row-major (H, W, 3) order."""
+    """CRC-16 of the sRGB pixels, uint8 or uint16 (3, H, W), in row-major (H, W, 3) order.
+
+    Example:
+        >>> import torch
+        >>> srgb_check(torch.zeros(3, 1, 1, dtype=torch.uint8))
+        52380
+    """
     pixels = srgb.permute(1, 2, 0).contiguous().cpu().numpy()
     pixels = pixels.astype(pixels.dtype.newbyteorder(">"), copy=False)
     return binascii.crc_hqx(pixels.data.cast("B"), 0xFFFF)
@@ -67,6 +78,12 @@ def write_stream(header: Header, payload: bytes, srgb: Tensor) -> bytes:
 
     Raises:
         ValueError: a field is out of range; a fault of the harness or the method, not of the data.
+
+    Example:
+        >>> import torch
+        >>> srgb = torch.zeros(3, 1, 1, dtype=torch.uint8)
+        >>> len(write_stream(Header(codec_id("poly"), 1, 0, 1, 1), b"payload", srgb))
+        17
     """
     if not 1 <= header.format_version <= 15 or not 0 <= header.rate_point <= 255:
         raise ValueError(f"header out of range: {header}")
@@ -96,6 +113,13 @@ def read_stream(data: bytes, srgb: Tensor | None = None) -> tuple[Header, bytes]
 
     Raises:
         StreamError: says in one line what is wrong.
+
+    Example:
+        >>> import torch
+        >>> srgb = torch.zeros(3, 1, 1, dtype=torch.uint8)
+        >>> data = write_stream(Header(codec_id("poly"), 1, 0, 1, 1), b"payload", srgb)
+        >>> read_stream(data, srgb)[1]
+        b'payload'
     """
     header, position = _read_head(data)
     if srgb is not None and tuple(srgb.shape) != (3, header.height, header.width):

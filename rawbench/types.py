@@ -17,6 +17,10 @@ class RatePoint:
     Attributes:
         index: 0..255; travels in the file header, so that the decoder knows it.
         name: what tables call it, for example ``step=8``.
+
+    Example:
+        >>> RatePoint(0, "step=8").name
+        'step=8'
     """
 
     index: int
@@ -124,6 +128,10 @@ class Place:
         rate_point: the name, unique within the method.
         dataset: the label, formed as a method's is.
         image: the id, unique within the dataset.
+
+    Example:
+        >>> str(Place("poly", "degree=2", "sample", "city_2"))
+        'poly degree=2 on sample/city_2'
     """
 
     method: str

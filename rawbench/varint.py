@@ -6,7 +6,12 @@ from rawbench.errors import StreamError
 
 
 def write_varint(value: int) -> bytes:
-    """Return a non-negative integer as bytes."""
+    """Return a non-negative integer as bytes.
+
+    Example:
+        >>> write_varint(300).hex()
+        'ac02'
+    """
     out = bytearray()
     while value > 0x7F:
         out.append(0x80 | value & 0x7F)
@@ -20,6 +25,10 @@ def read_varint(data: bytes, position: int, max_bytes: int = 3) -> tuple[int, in
 
     Raises:
         StreamError: the data end within it, or it is longer than ``max_bytes``.
+
+    Example:
+        >>> read_varint(bytes.fromhex("ac02"), 0)
+        (300, 2)
     """
     value = 0
     for shift in range(max_bytes):

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from rawbench.errors import RawbenchError
-from rawbench.judge.compare import compare_results, markdown_comment
+from rawbench.judge.compare import compare_results
+from rawbench.judge.compare_text import markdown_comment
 from rawbench.judge.gate import Subset, exit_code, judge_run, report_lines
 from rawbench.judge.leaderboard import make_boards, markdown_boards
 from rawbench.judge.reference import default_tolerances, make_reference, parse_tolerances, part_of, read_reference
@@ -36,8 +37,8 @@ from rawbench.tables.text import as_csv, latex, markdown
 REPOSITORY = Path(__file__).parents[1]
 MUTATIONS, DATABASES = 300, 200
 ODD = (
-    None, True, False, 0, -1, 1, 0.0, -0.5, 1e308, -1e308, 2**63, 10**30, "", "x", "inf", "-inf", "nan", "1e999", "\x00", "é|\n",
-    "../..", [], {}, [[]], {"a": 1}, [None], ["x", 1], "9" * 400, {"value": {"value": []}},
+    None, True, False, 0, -1, 1, 0.0, -0.5, 1e308, -1e308, 2**63, 10**30, "", "x", "inf", "-inf", "nan", "1e999",
+    "\x00", "é|\n", "../..", [], {}, [[]], {"a": 1}, [None], ["x", 1], "9" * 400, {"value": {"value": []}},
 )  # fmt: skip
 
 
@@ -168,8 +169,10 @@ STATEMENTS = (
     "ALTER TABLE {table} RENAME TO kept; CREATE VIEW {table} AS SELECT * FROM kept",
     "CREATE TRIGGER t AFTER INSERT ON {table} BEGIN DELETE FROM {table}; END",
 )
-VALUES = ("NULL", "'abc'", "''", "'{'", "'[1]'", "-1", "0", "1e308", "9e999", "-9e999", "x'ff'", "'\xff'", "CAST(x'c3' AS TEXT)",
-          "'{\"a\": 1}'", "9223372036854775807", "'" + "9" * 400 + "'", "'[' || hex(zeroblob(9))", "'null'")  # fmt: skip
+VALUES = (
+    "NULL", "'abc'", "''", "'{'", "'[1]'", "-1", "0", "1e308", "9e999", "-9e999", "x'ff'", "'\xff'", "'null'",
+    "CAST(x'c3' AS TEXT)", "'{\"a\": 1}'", "9223372036854775807", "'" + "9" * 400 + "'", "'[' || hex(zeroblob(9))",
+)  # fmt: skip
 
 
 def change_database(path: Path, chance: random.Random) -> None:

@@ -1,4 +1,7 @@
-"""Who may import whom: the harness knows no method, methods know its public names alone, and start-up is light."""
+"""Who may import whom: the harness knows no method, methods know its public names alone, and start-up is light.
+
+The folders of the harness stand in a line, and imports only go back along it, wherever in a file they stand.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ import ast
 import subprocess
 import sys
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -22,6 +26,26 @@ PUBLIC_MODULES = {
     "rawbench.training",
     "rawbench.varint",
 }
+# From the lowest to the highest; modules at the root lie below all of them, and only __main__ above.
+ORDER = (
+    "blocks",
+    "camera",
+    "external",
+    "simulate",
+    "metrics",
+    "datasets",
+    "executors",
+    "results",
+    "run",
+    "tables",
+    "judge",
+    "report",
+    "photo",
+    "training",
+    "testing",
+    "scaffold",
+    "cli",
+)
 HEAVY = {"torch", "numpy", "pandas", "compressai", "rawpy", "imagecodecs", "scipy", "skimage"}
 
 
@@ -43,6 +67,31 @@ def imports(package: Path) -> Iterator[tuple[str, str, str | None]]:
                     yield where, address, None
 
 
+def room_of(module: str) -> str:
+    """The folder of the harness that a module lies in; "" at the root, and for its names."""
+    second = module.split(".")[1] if "." in module else ""
+    return second if (ROOT / "rawbench" / second).is_dir() else ""
+
+
+def arrows() -> dict[tuple[str, str], list[str]]:
+    """From which folder of the harness to which imports go, and where."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for where, module, name in imports(ROOT / "rawbench"):
+        parts = Path(where).parts
+        if module.partition(".")[0] != "rawbench" or "templates" in parts or where == "rawbench/__main__.py":
+            continue
+        here, there = (parts[1] if len(parts) > 2 else ""), room_of(f"{module}.{name}" if name else module)
+        if here != there:
+            found.setdefault((here, there), []).append(f"{where}: {module} {name or ''}")
+    return found
+
+
+def name_of(path: Path) -> str:
+    """The dotted name of a module."""
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
 def is_public(module: str, name: str | None) -> bool:
     """Whether a method may import this of the harness."""
     if any(part.startswith("_") for part in [*module.split("."), *([name] if name else [])]):
@@ -61,6 +110,29 @@ def test_the_packages_are_found() -> None:
 def test_the_harness_knows_no_method() -> None:
     bad = [(where, module) for where, module, _ in imports(ROOT / "rawbench") if module.startswith("rawbench_")]
     assert not bad
+
+
+def test_every_folder_of_the_harness_has_its_place_in_the_order() -> None:
+    folders = {path.parent.name for path in (ROOT / "rawbench").glob("*/__init__.py")}
+    assert folders == set(ORDER)
+
+
+def test_no_import_goes_from_a_lower_folder_to_a_higher_one() -> None:
+    rank = {"": 0, **{folder: place for place, folder in enumerate(ORDER, 1)}}
+    assert not {f"{here or 'root'} -> {there}": places
+                for (here, there), places in arrows().items() if rank[there] > rank[here]}  # fmt: skip
+
+
+def test_no_circle_of_modules() -> None:
+    """Also within a folder, and at the root; imports that wait inside of a function, or for a type checker, apart."""
+    names = {name_of(path) for path in (ROOT / "rawbench").rglob("*.py")}
+    graph: dict[str, set[str]] = {}
+    for path in (ROOT / "rawbench").rglob("*.py"):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                modules = {f"{node.module}.{alias.name}" for alias in node.names} & names or {node.module} & names
+                graph.setdefault(name_of(path), set()).update(modules)
+    TopologicalSorter(graph).prepare()  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("package", PACKAGES, ids=lambda package: package.name)

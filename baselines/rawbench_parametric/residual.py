@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +12,7 @@ from pydantic import Field
 from torch import Tensor
 
 import rawbench
+from rawbench.blocks.colour_axes import bands, principal_rotation, rotation_matrix
 from rawbench.blocks.polynomial import Polynomial
 from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.polynomial_fitting import fit_polynomial
@@ -21,13 +21,17 @@ from rawbench_parametric.poly import per_bit
 from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, turned
 
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
-_BAND_PIXELS = 1 << 19  # of an image that are worked on at a time
 
 
 @dataclass(frozen=True)
 class _Point:
-    """A rate point: bits per pixel to reach (0: polynomial only, None: lossless), and the polynomial that goes
-    with it (highest degree, price of a bit per pixel in decibels)."""
+    """A rate point.
+
+    Attributes:
+        bpp: bits per pixel to reach (0: polynomial only, None: lossless).
+        degree: the highest, of the polynomial that goes with it.
+        price: of a bit per pixel of the polynomial, in decibels.
+    """
 
     bpp: float | None
     degree: int
@@ -52,9 +56,9 @@ _POINTS = (
 class Residual(rawbench.Codec):
     """The polynomial of ``poly``, and its residual as JPEG 2000.
 
-    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual; bits
-    2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes (a
-    rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
+    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual;
+    bits 2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes
+    (a rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
     Last point: then the codestream of the residual on the 16-bit grid, modulo 2**16, by the reversible transform.
     """
 
@@ -164,12 +168,6 @@ class Residual(rawbench.Codec):
         return out
 
 
-def bands(height: int, width: int) -> Iterator[slice]:
-    """Slices that cover the rows of an image, so many at a time that memory is bounded."""
-    step = max(1, _BAND_PIXELS // width)
-    return (slice(top, min(top + step, height)) for top in range(0, height, step))
-
-
 def raw16(raw: Tensor) -> Tensor:
     """Raw on the 16-bit grid, int64."""
     return torch.round(raw.double() * PEAK).long()
@@ -234,39 +232,3 @@ def turn_back(planes: np.ndarray, shift: int, matrix: np.ndarray) -> np.ndarray:
     turned = (planes.astype(np.float64) - MIDDLE) * 2.0**shift
     columns = [turned[..., 0] * row[0] + turned[..., 1] * row[1] + turned[..., 2] * row[2] for row in matrix]
     return np.stack(columns, -1)
-
-
-def principal_rotation(error: np.ndarray) -> bytes:
-    """Three bytes for the rotation onto the principal axes of a residual (H, W, 3): a quaternion's vector part."""
-    scatter = np.zeros((3, 3))
-    for rows in bands(*error.shape[:2]):
-        flat = error[rows].reshape(-1, 3).astype(np.float64)
-        scatter += flat.T @ flat
-    _, axes = np.linalg.eigh(scatter / (error.size // 3))
-    axes = axes[:, ::-1] * np.sign(axes[0, ::-1] + (axes[0, ::-1] == 0))
-    if np.linalg.det(axes) < 0:
-        axes[:, 2] = -axes[:, 2]
-    # The eigenvector of the largest eigenvalue of Bar-Itzhack's matrix is the quaternion.
-    (a, b, c), (d, e, f), (g, h, i) = axes
-    matrix = np.array(
-        [[a - e - i, d + b, g + c, h - f], [d + b, e - a - i, h + f, c - g],
-         [g + c, h + f, i - a - e, d - b], [h - f, c - g, d - b, a + e + i]]
-    )  # fmt: skip
-    quaternion = np.linalg.eigh(matrix)[1][:, -1]
-    vector = quaternion[:3] * (1.0 if quaternion[3] >= 0 else -1.0)
-    return np.rint(vector * 127).astype(np.int8).tobytes()
-
-
-def rotation_matrix(rotation: bytes) -> np.ndarray:
-    """The orthonormal matrix, float64 (3, 3), of three bytes; its columns are the principal axes."""
-    x, y, z = (float(v) / 127 for v in np.frombuffer(rotation, np.int8))
-    w = math.sqrt(max(0.0, 1 - x * x - y * y - z * z))
-    norm = math.sqrt(x * x + y * y + z * z + w * w)
-    x, y, z, w = x / norm, y / norm, z / norm, w / norm
-    return np.array(
-        [
-            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
-            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
-            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
-        ]
-    )

@@ -3,7 +3,11 @@
 Networks that were trained on some cameras and renditions misjudge the scales of others, often for whole images. So, in
 each of 9 groups of channels (3 colour sums, 3 ranges of frequency) and 12 buckets of the predicted table's number, that
 shift of the number in -12..12 is kept which would have cost least so far, old costs fading. Where it leads the
-prediction by some bits, it is taken. Encoder and decoder do the same with the same integers.
+prediction by some bits, it is taken. What the other buckets of the group saw, and the other groups of the bucket,
+counts a little: at low rates there is not much else. Encoder and decoder do the same with the same integers.
+
+The constants were found on validation frames, developed as cameras do: 6.8 % of the bytes are saved there, 6.2 %
+without the neighbours.
 """
 
 from __future__ import annotations
@@ -22,8 +26,10 @@ BUCKETS = 12
 GROUPS = 9
 UNIT_BITS = 8
 """Costs are integers in units of 2**-8 bit."""
-LEAD = 16 << UNIT_BITS
-FADING = 200
+LEAD = 8 << UNIT_BITS
+OWN = 16
+"""How much more a cell's own costs count than those of its group's and its bucket's other cells."""
+FADING = 400
 """Each 32 latent pixels take one part in so many from the costs."""
 PERIOD = 32
 LONGEST = 4
@@ -105,9 +111,10 @@ class Adaptation:
             self._totals += sums.astype(np.int64).reshape(self._totals.shape)
 
     def _choose(self) -> None:
-        best = self._totals.argmin(2)
-        least = self._totals.min(2)
-        shift = np.where(self._totals[:, :, REACH] - least > LEAD, best - REACH, 0)
+        totals = self._totals
+        totals = OWN * totals + totals.sum(0, keepdims=True) + totals.sum(1, keepdims=True)
+        lead = totals[:, :, REACH] - totals.min(2)
+        shift = np.where(lead > OWN * LEAD, totals.argmin(2) - REACH, 0)
         self._shifted = np.clip(np.arange(rate.SCALES) + shift[:, BUCKET], 0, rate.SCALES - 1).astype(np.uint8)
 
 

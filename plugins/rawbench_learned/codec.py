@@ -69,7 +69,7 @@ class Learned(rawbench.Codec):
             "small", description="reference: the published widths (generation 2)"
         )
         weights: Path | None = Field(None, description="another weights file (generation 1)")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
         @model_validator(mode="after")
         def _possible(self) -> Learned.Options:
@@ -166,7 +166,7 @@ class LearnedSerial(Learned):
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
         weights: Path | None = Field(None, description="another weights file")
-        tile: int = Field(512, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
+        tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:

@@ -25,12 +25,13 @@ from rawbench_learned.economy import LARGEST_SYMBOL, bits_worth, economical
 from rawbench_learned.features import CELL, cells, exact_features, padded, pixels, tiles
 from rawbench_learned.networks import GAINS, coarse_coefficients, gain_index, gain_of
 from rawbench_learned.order import partition
+from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
 from rawbench_learned.tables import symbol_costs
 from rawbench_learned.weights import Weights
 
-ANALYSIS_TILE = 512
+ANALYSIS_TILE = 1024
 """Side of the encoder's tiles. Fixed: its networks are floating-point, and another side could be another stream."""
 DIGEST_BYTES = 2
 CHUNK = 1 << 14
@@ -110,6 +111,7 @@ class Coder:
         return ImageCoder(self, srgb, quality, stage, part)
 
     @torch.no_grad()
+    @full_precision()
     def encode(
         self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> tuple[bytes, SymbolEncoder]:
@@ -128,6 +130,7 @@ class Coder:
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
+    @full_precision()
     def decode(
         self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> Tensor:
@@ -140,11 +143,13 @@ class Coder:
         return image.synthesise(image.read(stream))
 
     @torch.no_grad()
+    @full_precision()
     def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
         """Return z_hat as a decoder has it: the same bits on every machine."""
         return self.of(srgb, quality).read(stream).z_hat
 
     @torch.no_grad()
+    @full_precision()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
         """Return maps (H/4, W/4): ``bits_per_latent`` as the tables have it, and ``order_mask``, the steps."""
         image = self.of(srgb, quality)

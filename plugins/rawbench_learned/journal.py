@@ -23,6 +23,7 @@ from rawbench_learned.economy import LARGEST_SYMBOL
 from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_grid
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
+from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.stages import Advance, Part, Stage, untimed, unwatched, unwatched_part
 from rawbench_learned.tables import gaussian_tables, symbol_costs
@@ -129,6 +130,7 @@ class JournalCoder:
         self.tables = gaussian_tables()
 
     @torch.no_grad()
+    @full_precision()
     def encode(
         self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> tuple[bytes, SymbolEncoder]:
@@ -139,6 +141,7 @@ class JournalCoder:
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
+    @full_precision()
     def decode(
         self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> Tensor:
@@ -152,6 +155,7 @@ class JournalCoder:
             return self._synthesise(z_hat, srgb, part(0, 1))
 
     @torch.no_grad()
+    @full_precision()
     def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
         """Return z_hat as a decoder has it: the same bits on every machine."""
         return self._read(stream, srgb, quality, untimed)
@@ -170,6 +174,7 @@ class JournalCoder:
         return self._both_levels(srgb, dropped_steps(quality), read, read, stage)[0]
 
     @torch.no_grad()
+    @full_precision()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
         """Return ``bits_per_latent`` and ``order_mask``, both (H/4, W/4)."""
         bits, order = self._write(raw, srgb, quality, SymbolEncoder(), untimed)

@@ -75,11 +75,10 @@ class SerialTask:
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return bits a pixel, each quality weighted as in the training of `learned`."""
-        raw, srgb = batch["raw"], batch["srgb"]
-        count = len(raw)
-        parts = torch.arange(count, device=raw.device) + torch.rand(count, device=raw.device, generator=generator)
+        count, device = len(batch["raw"]), batch["raw"].device
+        parts = torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)
         quality = (parts / count * rate.LEVELS).clamp_max(rate.LEVELS - 1).long()
-        bpp, reference = self._bpp(raw, srgb, quality, generator)
+        bpp, reference = self._bpp(batch, quality, generator)
         loss = (bpp / rate.loss_multiplier(quality, *self.config.lambdas).sqrt()).mean()
         return loss, {"bpp": bpp.mean().detach(), "bpp_learned": reference.mean()}
 
@@ -89,7 +88,7 @@ class SerialTask:
         weighted = []
         for value in VALIDATION_QUALITIES:
             quality = torch.full((len(batch["raw"]),), value, dtype=torch.long, device=batch["raw"].device)
-            bpp, reference = self._bpp(batch["raw"], batch["srgb"], quality, None)
+            bpp, reference = self._bpp(batch, quality, None)
             scalars[f"bpp_{value}"], scalars[f"bpp_learned_{value}"] = bpp.mean(), reference.mean()
             weighted.append((bpp / rate.loss_multiplier(quality, *self.config.lambdas).sqrt()).mean())
         return scalars | {"objective": torch.stack(weighted).mean()}
@@ -107,11 +106,11 @@ class SerialTask:
         write_serial_weights(path, self.config.weights, layers, provenance)
 
     def _bpp(
-        self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
+        self, batch: Mapping[str, Tensor], quality: Tensor, generator: torch.Generator | None
     ) -> tuple[Tensor, Tensor]:
-        model = self.model
+        model, raw, srgb = self.model, batch["raw"], batch["srgb"]
         with torch.no_grad():
-            coefficients, gains = image_base(model.finished, raw, srgb)
+            coefficients, gains = image_base(model.finished, batch)
             if generator is not None:
                 raw, srgb = crop(raw, srgb, self.config.crop, generator)
             z, phi, z_hat, mu, scales, steps = self._latents(raw, srgb, coefficients, gains, quality)

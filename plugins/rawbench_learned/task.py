@@ -108,14 +108,14 @@ class LearnedTask:
         self, batch: Mapping[str, Tensor], step: int, generator: torch.Generator
     ) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the loss at a random quality for each patch."""
-        raw, srgb = batch["raw"], batch["srgb"]
+        raw = batch["raw"]
         count, device = len(raw), raw.device
         # One quality of each part of the range, in random order: every step sees the whole range.
         parts = (torch.arange(count, device=device) + torch.rand(count, device=device, generator=generator)) / count
         # Both ends of the range are met often: networks are at their weakest there.
         quality = (parts * (rate.LEVELS + 48) - 24).clamp(0, rate.LEVELS - 1).long()
         quality = quality[torch.randperm(count, device=device, generator=generator)]
-        result = self._forward(raw, srgb, quality, generator)
+        result = self._forward(batch, quality, generator)
         loss = self._weighted(result, quality).mean()
         low, high = quality < 64, quality >= 192
         scalars = {
@@ -131,12 +131,12 @@ class LearnedTask:
 
     def validate(self, batch: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return bpp and PSNR at `VALIDATION_QUALITIES`; the objective is the loss over all of them."""
-        raw, srgb = batch["raw"], batch["srgb"]
+        raw = batch["raw"]
         scalars: dict[str, Tensor] = {}
         losses = []
         for value in VALIDATION_QUALITIES:
             quality = torch.full((len(raw),), value, dtype=torch.long, device=raw.device)
-            result = self._forward(raw, srgb, quality, None)
+            result = self._forward(batch, quality, None)
             losses.append(self._weighted(result, quality).mean())
             scalars[f"psnr_{value}"] = _psnr(result["mse"]).mean()
             scalars[f"bpp_{value}"] = result["bpp"].mean()
@@ -158,10 +158,10 @@ class LearnedTask:
         return (multiplier * result["relative"] + result["bpp"]) / multiplier.sqrt()
 
     def _forward(
-        self, raw: Tensor, srgb: Tensor, quality: Tensor, generator: torch.Generator | None
+        self, batch: Mapping[str, Tensor], quality: Tensor, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
-        model = self.model
-        coefficients, gains = image_base(model, raw, srgb)
+        model, raw, srgb = self.model, batch["raw"], batch["srgb"]
+        coefficients, gains = image_base(model, batch)
         if generator is not None:
             raw, srgb = crop(raw, srgb, self.config.crop, generator)
         hats = rate.hats(quality)
@@ -217,11 +217,17 @@ def set_coefficient_tables(model: LearnedNetworks, images: list[Moments], pixels
     model.coefficient_tables.copy_(torch.as_tensor(rows))
 
 
-def image_base(model: CodingNetworks, raw: Tensor, srgb: Tensor) -> tuple[Tensor, Tensor]:
-    """Return each patch's coefficients, not rounded, float32 (B, M), and gain (B, 1, 1, 1), from every third pixel."""
+def image_base(model: CodingNetworks, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
+    """Return each patch's coefficients, not rounded, float32 (B, M), and gain (B, 1, 1, 1).
+
+    Fitted to pixels of its whole frame where the batch has them, as in coding; else to every third pixel of its own.
+    """
+    frame = "frame_raw" in batch
+    raw, srgb = (batch[f"frame_{name}" if frame else name] for name in ("raw", "srgb"))
+    stride = 1 if frame else 3
     directions, offset = _base_of(model)
     found, errors = [], []
-    for image in (moments(r, s, stride=3) for r, s in zip(raw, srgb, strict=True)):
+    for image in (moments(r, s, stride) for r, s in zip(raw, srgb, strict=True)):
         found.append(solve(image, directions, offset))
         errors.append(error(image, offset + directions @ found[-1]))
     gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))

@@ -8,7 +8,15 @@ _LONGEST = 8192  # bytes of a polynomial: no payload can make the decoder work f
 
 
 class BitWriter:
-    """Bits, most significant first, into bytes."""
+    """Bits, most significant first, into bytes.
+
+    Example:
+        >>> out = BitWriter()
+        >>> out.write(5, 3)
+        >>> out.write_rice(-2, 1)
+        >>> out.to_bytes().hex()
+        'b4'
+    """
 
     def __init__(self) -> None:
         self._value, self._length = 0, 0
@@ -32,7 +40,13 @@ class BitWriter:
 
 
 class BitReader:
-    """Reads what a ``BitWriter`` wrote; every read past the end is a ``StreamError``."""
+    """Reads what a ``BitWriter`` wrote; every read past the end is a ``StreamError``.
+
+    Example:
+        >>> reader = BitReader(bytes.fromhex("b4"))
+        >>> reader.read(3), reader.read_rice(1), reader.rest()
+        (5, -2, b'')
+    """
 
     def __init__(self, payload: bytes) -> None:
         self._payload, self._position = payload, 0

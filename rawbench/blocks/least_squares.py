@@ -26,6 +26,13 @@ class NormalEquations:
         moment: float64 (F, O), of terms and outputs.
         energy: float64 (O,), of the outputs.
         weight: of all rows.
+
+    Example:
+        >>> x = torch.tensor([[1.0, 0.0], [1.0, 0.5], [1.0, 1.0]], dtype=torch.float64)
+        >>> equations = NormalEquations(terms=2, outputs=1)
+        >>> equations.add(x, 0.25 + 0.5 * x[:, 1:])
+        >>> equations.solve().round(3).ravel().tolist()
+        [0.25, 0.5]
     """
 
     def __init__(self, terms: int, outputs: int) -> None:
@@ -91,7 +98,12 @@ class NormalEquations:
 
 
 def product(matrix: np.ndarray, columns: np.ndarray) -> np.ndarray:
-    """Matrix (M, F) times columns (F, O), one term after the other."""
+    """Matrix (M, F) times columns (F, O), one term after the other.
+
+    Example:
+        >>> product(np.array([[1.0, 2.0]]), np.array([[3.0], [4.0]])).tolist()
+        [[11.0]]
+    """
     total = np.zeros((len(matrix), columns.shape[1]))
     for term in range(len(columns)):
         total += matrix[:, term, None] * columns[term]
@@ -103,6 +115,10 @@ def cholesky(matrix: np.ndarray) -> np.ndarray:
 
     Raises:
         numpy.linalg.LinAlgError: it is not positive definite.
+
+    Example:
+        >>> cholesky(np.array([[4.0, 2.0], [2.0, 5.0]])).tolist()
+        [[2.0, 0.0], [1.0, 2.0]]
     """
     rest, lower = matrix.copy(), np.zeros_like(matrix)
     for k in range(len(matrix)):
@@ -115,7 +131,12 @@ def cholesky(matrix: np.ndarray) -> np.ndarray:
 
 
 def solve_factored(lower: np.ndarray, right: np.ndarray) -> np.ndarray:
-    """Solve ``lower @ lower.T @ x = right``, float64 (F, O)."""
+    """Solve ``lower @ lower.T @ x = right``, float64 (F, O).
+
+    Example:
+        >>> solve_factored(np.array([[2.0, 0.0], [1.0, 2.0]]), np.array([[8.0], [12.0]])).ravel().tolist()
+        [1.0, 2.0]
+    """
     x = right.copy()
     for k in range(len(x)):
         x[k] /= lower[k, k]

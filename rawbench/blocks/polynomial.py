@@ -9,7 +9,7 @@ Two properties matter more than speed:
 * **Evaluation is exact.** Tables hold multiples of 2**-16, and pixels see only table look-ups and separate float64
   multiplications and additions in a fixed order, so that every machine, device and thread count computes the same
   bits from the same coefficients. A decoder may round the result and add a lossless residual.
-* **Memory is bounded.** Images are taken in chunks of pixels; fits accumulate normal equations.
+* **Memory is bounded.** Images are taken in chunks of pixels.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from rawbench.blocks.least_squares import NormalEquations
 from rawbench.codec import Advance, unwatched
 from rawbench.srgb import bits_of, code_step, pick
 
@@ -32,7 +31,6 @@ CURVES = ("bt709-floor", "bt709-round", "srgb-round", "linear-round")
 MAX_DEGREE = 5
 _ALL = slice(None)
 _SLOPE_CODE = 192  # of 255; with white, the two codes whose difference gives the direction of a clipped channel
-_LOW_WEIGHT = 1.0 / 64.0  # of pixels with a channel at code 0 in the fit: they say "at most black"
 
 
 @lru_cache(maxsize=16)
@@ -46,6 +44,10 @@ def linear_table(curve: str, bits: int = 8) -> np.ndarray:
 
     Raises:
         ValueError: the curve is not one of ``CURVES``.
+
+    Example:
+        >>> linear_table("bt709-floor")[[0, 255]].round(3).tolist()
+        [0.0, 0.996]
     """
     count = 2**bits
     code = np.arange(count, dtype=np.float64)
@@ -79,7 +81,12 @@ def _bt709_inverse(v: np.ndarray, bits: int, power: float) -> np.ndarray:
 
 @lru_cache(maxsize=16)
 def legendre_tables(curve: str, bits: int = 8) -> np.ndarray:
-    """Shifted Legendre polynomials of degree 0..5 of the linearised codes: float64 (6, 2**bits), values in [-1, 1]."""
+    """Shifted Legendre polynomials of degree 0..5 of the linearised codes: float64 (6, 2**bits), values in [-1, 1].
+
+    Example:
+        >>> legendre_tables("linear-round")[:3, 255].round(2).tolist()
+        [1.0, 1.0, 1.0]
+    """
     x = 2 * linear_table(curve, bits) - 1
     rows = [np.ones_like(x), x]
     for n in range(1, MAX_DEGREE):
@@ -91,7 +98,14 @@ def legendre_tables(curve: str, bits: int = 8) -> np.ndarray:
 
 @lru_cache(maxsize=64)
 def exponents(degree: int, channels: int = 3) -> tuple[tuple[int, ...], ...]:
-    """Exponents of all terms up to a total degree, lower degrees first, so that a lower degree is a prefix."""
+    """Exponents of all terms up to a total degree, lower degrees first, so that a lower degree is a prefix.
+
+    Example:
+        >>> exponents(1)
+        ((0, 0, 0), (1, 0, 0), (0, 1, 0), (0, 0, 1))
+        >>> len(exponents(3))
+        20
+    """
     every = itertools.product(range(degree + 1), repeat=channels)
     return tuple(sorted((e for e in every if sum(e) <= degree), key=lambda e: (sum(e), e[::-1])))
 
@@ -106,6 +120,11 @@ def features(codes: Tensor, degree: int, curve: str = "bt709-floor") -> Tensor:
 
     Returns:
         float64 (N, F): products of shifted Legendre polynomials in the order of ``exponents(degree, C)``.
+
+    Example:
+        >>> codes = torch.tensor([[255, 255, 255]], dtype=torch.uint8)
+        >>> features(codes, 1, "linear-round").round(decimals=1).tolist()
+        [[1.0, 1.0, 1.0, 1.0]]
     """
     tables = _tables_for(codes, curve)
     index = codes.long()
@@ -213,7 +232,12 @@ class Polynomial:
 
 
 def chunks(count: int, size: int = CHUNK_PIXELS) -> Iterator[slice]:
-    """Slices that cover ``count`` pixels, ``size`` at a time."""
+    """Slices that cover ``count`` pixels, ``size`` at a time.
+
+    Example:
+        >>> list(chunks(5, 2))
+        [slice(0, 2, None), slice(2, 4, None), slice(4, 5, None)]
+    """
     return (slice(start, min(start + size, count)) for start in range(0, count, size))
 
 
@@ -221,6 +245,10 @@ def clip_class(codes: Tensor, threshold: int = 255) -> Tensor:
     """Which channels of codes, uint8 or uint16 (N, 3), are clipped: uint8 (N,), bit c for channel c.
 
     The threshold is in steps of 8 bits: 255 is full scale at either depth.
+
+    Example:
+        >>> clip_class(torch.tensor([[10, 255, 255], [255, 1, 1]], dtype=torch.uint8)).tolist()
+        [6, 1]
     """
     bits = torch.tensor([1, 2, 4], dtype=torch.uint8, device=codes.device)
     ordered = codes if codes.dtype == torch.uint8 else codes.int()
@@ -228,12 +256,22 @@ def clip_class(codes: Tensor, threshold: int = 255) -> Tensor:
 
 
 def clipped_channels(clipped: int) -> list[int]:
-    """Channels whose bit is set in a clip class."""
+    """Channels whose bit is set in a clip class.
+
+    Example:
+        >>> clipped_channels(6)
+        [1, 2]
+    """
     return [c for c in range(3) if clipped >> c & 1]
 
 
 def free_channels(clipped: int) -> list[int]:
-    """Channels whose bit is not set in a clip class."""
+    """Channels whose bit is not set in a clip class.
+
+    Example:
+        >>> free_channels(6)
+        [0]
+    """
     return [c for c in range(3) if not clipped >> c & 1]
 
 
@@ -248,6 +286,11 @@ def evaluate(codes: Tensor, coefficients: np.ndarray, degree: int, curve: str = 
 
     Returns:
         float64 (N, O).
+
+    Example:
+        >>> codes = torch.tensor([[0, 128, 255]], dtype=torch.uint8)
+        >>> evaluate(codes, identity_prior(1).T, 1).round(decimals=2).tolist()
+        [[0.0, 0.26, 1.0]]
     """
     channels = codes.shape[1]
     if channels == 0:
@@ -297,7 +340,12 @@ def _share(values: Tensor, weights: Tensor, terms: list[tuple[int, int]]) -> Ten
 
 
 def identity_prior(degree: int) -> np.ndarray:
-    """Coefficients (F, 3) of raw = linearised sRGB: where a fit starts from and what it falls back to."""
+    """Coefficients (F, 3) of raw = linearised sRGB: where a fit starts from and what it falls back to.
+
+    Example:
+        >>> identity_prior(1).tolist()
+        [[0.5, 0.5, 0.5], [0.5, 0.0, 0.0], [0.0, 0.5, 0.0], [0.0, 0.0, 0.5]]
+    """
     prior = np.zeros((len(exponents(degree)), 3))
     for position, term in enumerate(exponents(degree)):
         if sum(term) == 0:
@@ -305,74 +353,3 @@ def identity_prior(degree: int) -> np.ndarray:
         elif sum(term) == 1:
             prior[position, term.index(1)] = 0.5
     return prior
-
-
-def main_equations(
-    srgb: Tensor,
-    raw: Tensor,
-    degree: int,
-    curve: str,
-    threshold: int = 255,
-    advance: Advance = unwatched,
-) -> NormalEquations:
-    """Normal equations of raw on the polynomial terms of the sRGB.
-
-    Pixels with a clipped channel are left to the corrections, unless nearly all are clipped (fewer than one in a
-    hundred, or than 64, are not); pixels with a channel at code 0 weigh 1/64.
-
-    Args:
-        srgb: uint8 or uint16 (3, ...) and raw: float (3, ...), an image or a list of samples.
-        degree: total degree, 0..5.
-        curve: one of ``CURVES``.
-        threshold: codes from here on count as clipped.
-        advance: is told how many of the pixels are done.
-    """
-    codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
-    count = codes.shape[1]
-    whole = sum(int((clip_class(codes[:, p].T, threshold) == 0).sum()) for p in chunks(count))
-    everything = whole < max(64, count // 100)
-    equations = NormalEquations(len(exponents(degree)), 3)
-    for part in chunks(count):
-        advance(part.start, count)
-        here = codes[:, part].T
-        values = target[:, part].T.double()
-        weight = torch.where((here == 0).any(1), _LOW_WEIGHT, 1.0).double()
-        if not everything:
-            weight = weight * (clip_class(here, threshold) == 0)
-        equations.add(features(here, degree, curve), values, weight)
-    return equations
-
-
-def correction_equations(
-    srgb: Tensor, raw: Tensor, base: Polynomial, degrees: Mapping[int, int]
-) -> dict[int, NormalEquations]:
-    """Normal equations of the corrections of a polynomial, by clip class.
-
-    Args:
-        srgb: uint8 or uint16 (3, ...) and raw: float (3, ...), an image or a list of samples.
-        base: the polynomial to correct.
-        degrees: total degree by clip class; classes that are not in it, or do not occur, are left out.
-
-    The unknowns of a class are the rows of ``Correction.coefficients``, one after the other; the one output is the
-    error of ``base`` over all three channels.
-    """
-    codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
-    found: dict[int, NormalEquations] = {}
-    for part in chunks(codes.shape[1]):
-        here = codes[:, part].T
-        group = clip_class(here, base.threshold)
-        for clipped in (int(g) for g in torch.unique(group) if int(g) in degrees):
-            rows = torch.nonzero(group == clipped).squeeze(1)
-            pixels = pick(here, rows)
-            error = target[:, part].T[rows].double() - evaluate(pixels, base.coefficients, base.degree, base.curve)
-            design = correction_design(pixels, base, clipped, degrees[clipped])
-            if clipped not in found:
-                found[clipped] = NormalEquations(design.shape[2], 1)
-            found[clipped].add(design.reshape(-1, design.shape[2]), error.reshape(-1, 1))
-    return found
-
-
-def correction_design(codes: Tensor, base: Polynomial, clipped: int, degree: int) -> Tensor:
-    """Effect of each coefficient of a correction on the raw of pixels of one class: float64 (N, 3, K * F)."""
-    terms = features(pick(codes, _ALL, free_channels(clipped)), degree, base.curve)
-    return torch.cat([d[:, :, None] * terms[:, None, :] for d in base.directions(codes, clipped)], 2)

@@ -46,6 +46,14 @@ class Quantised:
         correction_step: 0..15, coefficients of corrections are multiples of 2**-(1 + correction_step).
         main: int (3, F).
         corrections: by clip class: degree and int (K, F).
+
+    Example:
+        >>> import torch
+        >>> from rawbench.blocks.polynomial_fitting import fit_polynomial
+        >>> srgb = torch.arange(3 * 64, dtype=torch.uint8).reshape(3, 8, 8)
+        >>> quantised = fit_polynomial(srgb, (srgb / 255.0) ** 2.2, degree=1, decibels_per_bit=0.05)
+        >>> quantised.degree, len(quantised.to_bytes()) < 40
+        (1, True)
     """
 
     curve: int
@@ -100,6 +108,12 @@ def read_polynomial(payload: bytes) -> tuple[Quantised, bytes]:
 
     Raises:
         StreamError: the bytes are no polynomial.
+
+    Example:
+        >>> integers = np.zeros((3, 1), dtype=np.int64)
+        >>> data = Quantised(0, 0, 0, 4, 0, integers, {}).to_bytes()
+        >>> read_polynomial(data)[0].main.tolist(), read_polynomial(data)[1]
+        ([[0], [0], [0]], b'')
     """
     reader = BitReader(payload)
     curve, threshold, degree, step, correction_step = (reader.read(bits) for bits in (2, 2, 3, 4, 4))
@@ -124,6 +138,13 @@ def round_coefficients(equations: NormalEquations, solution: np.ndarray, step: f
 
     Returns:
         int64 (F, O), in units of the step.
+
+    Example:
+        >>> import torch
+        >>> equations = NormalEquations(1, 1)
+        >>> equations.add(torch.ones(4, 1).double(), torch.full((4, 1), 0.3).double())
+        >>> round_coefficients(equations, equations.solve(), 1 / 16).tolist()
+        [[5]]
     """
     lower = equations.factor()
     wanted = solution.copy()
@@ -135,7 +156,12 @@ def round_coefficients(equations: NormalEquations, solution: np.ndarray, step: f
 
 
 def approximate_bits(integers: np.ndarray) -> float:
-    """About how many bits Rice coding spends on integers."""
+    """About how many bits Rice coding spends on integers.
+
+    Example:
+        >>> approximate_bits(np.array([0, 1, -3]))
+        9.0
+    """
     return float((np.log2(1.0 + np.abs(integers)) + 2.0).sum())
 
 

@@ -20,12 +20,11 @@ from rawbench.blocks.polynomial import (
     chunks,
     clip_class,
     clipped_channels,
-    correction_equations,
     exponents,
     identity_prior,
-    main_equations,
 )
 from rawbench.blocks.polynomial_coding import STEPS, THRESHOLDS, Quantised, approximate_bits, round_coefficients
+from rawbench.blocks.polynomial_equations import correction_equations, main_equations
 from rawbench.codec import Advance, unwatched
 from rawbench.srgb import pick
 
@@ -63,6 +62,11 @@ def fit_polynomial(
         pixels_per_coefficient: a correction has no more coefficients than that; for fits to a few samples, which
             have to hold for other pixels too.
         advance: is told how much of the pixels is fitted.
+
+    Example:
+        >>> srgb = torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8)
+        >>> fit_polynomial(srgb, srgb / 255.0, degree=1, decibels_per_bit=0.05).degree
+        1
     """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
@@ -70,7 +74,6 @@ def fit_polynomial(
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
-
     equations = main_equations(codes, target, low, name, limit, advance)
     solution = equations.solve(prior=identity_prior(low))
     main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
@@ -103,7 +106,13 @@ def _correction_trial(codes: Tensor, target: Tensor, base: Polynomial, degree: i
 
 
 def choose_rendition(codes: Tensor, target: Tensor, degree: int) -> tuple[int, int]:
-    """The curve (index into ``CURVES``) and clip threshold (index into ``THRESHOLDS``) that fit raw best."""
+    """The curve (index into ``CURVES``) and clip threshold (index into ``THRESHOLDS``) that fit raw best.
+
+    Example:
+        >>> codes = torch.arange(3 * 64, dtype=torch.uint8).reshape(3, 64)
+        >>> CURVES[choose_rendition(codes, codes / 255.0, degree=1)[0]]
+        'linear-round'
+    """
 
     def error(curve: str, threshold: int, order: int) -> float:
         equations = main_equations(codes, target, order, curve, threshold)

@@ -21,6 +21,10 @@ class Tile:
     Attributes:
         inner: top, left, bottom, right in pixels; the inner windows partition the image.
         outer: the same, with the halo, cut at the image's edges.
+
+    Example:
+        >>> Tile(inner=(0, 0, 4, 4), outer=(0, 0, 5, 5)).window()
+        (Ellipsis, slice(0, 5, None), slice(0, 5, None))
     """
 
     inner: tuple[int, int, int, int]
@@ -54,6 +58,12 @@ def tiles(height: int, width: int, side: int, halo: int) -> Iterator[Tile]:
         halo: pixels more on each side of the outer window: at least what an output looks around itself.
 
     All edges are multiples of what divides all four.
+
+    Example:
+        >>> [tile.inner for tile in tiles(4, 6, side=4, halo=1)]
+        [(0, 0, 4, 4), (0, 4, 4, 6)]
+        >>> [tile.outer for tile in tiles(4, 6, side=4, halo=1)]
+        [(0, 0, 4, 5), (0, 3, 4, 6)]
     """
     for top in range(0, height, side):
         for left in range(0, width, side):
@@ -80,6 +90,11 @@ def in_tiles(
 
     Returns:
         (..., D, H, W): what ``function(image)`` returns, but for rounding.
+
+    Example:
+        >>> image = torch.arange(24.0).reshape(1, 4, 6)
+        >>> torch.equal(in_tiles(lambda part: 2 * part, image, side=4, halo=0), 2 * image)
+        True
     """
     height, width = image.shape[-2:]
     result: Tensor | None = None
@@ -94,7 +109,12 @@ def in_tiles(
 
 
 def padded(image: Tensor, multiple: int) -> Tensor:
-    """Repeat the last row and column of an image (..., H, W) up to the next multiples; no copy where none is needed."""
+    """Repeat the last row and column of an image (..., H, W) up to the next multiples; no copy where none is needed.
+
+    Example:
+        >>> padded(torch.tensor([[[1, 2, 3]]]), 2).tolist()
+        [[[1, 2, 3, 3], [1, 2, 3, 3]]]
+    """
     for axis in (-2, -1):
         size = image.shape[axis]
         if size % multiple:

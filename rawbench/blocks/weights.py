@@ -26,6 +26,16 @@ def save_weights(
         tensors: by name.
         config: JSON types; the architecture.
         provenance: JSON types; how the weights came to be. It is not in the digest.
+
+    Example:
+        >>> import tempfile
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = Path(folder) / 'w.safetensors'
+        ...     digest = save_weights(path, 'mine-1', {'a': Tensor([1, 1])}, {'width': 2}, {})
+        ...     tensors, metadata = load_weights(path, 'mine-1', 'mine')
+        ...
+        >>> tensors['a'].tolist(), metadata['config'], metadata['digest'] == digest
+        ([1.0, 1.0], '{"width": 2}', True)
     """
     text = json.dumps(config, sort_keys=True)
     digest = digest_of(tensors, text)
@@ -59,7 +69,12 @@ def load_weights(path: Path, kind: str, method: str) -> tuple[dict[str, Tensor],
 
 
 def digest_of(tensors: Mapping[str, Tensor], config: str) -> str:
-    """Return the SHA-256 of names, types, shapes, values and configuration, hexadecimal."""
+    """Return the SHA-256 of names, types, shapes, values and configuration, hexadecimal.
+
+    Example:
+        >>> digest_of({"a": Tensor([0, 0])}, "{}")[:8]
+        'fd4ddd94'
+    """
     digest = hashlib.sha256(config.encode())
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()

@@ -131,8 +131,11 @@ class OpenedFile:
         return {name: float(value) for name, value in found.items() if value > 0}
 
     def raw16(self, raw_space: str = "camera") -> np.ndarray:
-        """The raw: ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
-        gamma=(1, 1))``, uint16 (H, W, 3); in ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut)."""
+        """The raw, uint16 (H, W, 3).
+
+        ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1))``; in
+        ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut).
+        """
         if raw_space == "camera":
             return self._linear
         return self._demosaiced(rawpy.ColorSpace.XYZ)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rawbench.cli.arguments import write_step_summary
+
 if TYPE_CHECKING:
     from rawbench.judge.compare import Comparison
 
@@ -29,11 +31,14 @@ def compare(a: Path, b: Path, metric: str, pairs: tuple[str, ...], markdown: boo
     """Put two runs side by side, paired by image: what is better, worse and missing in B.
 
     A and B are run folders, their databases, or JSON files of committed runs or references.
+    In GitHub Actions the Markdown is added to the job's summary too.
     """
-    from rawbench.judge.compare import compare_results, markdown_comment
+    from rawbench.judge.compare import compare_results
+    from rawbench.judge.compare_text import markdown_comment
     from rawbench.results.run import read_run
 
     comparison = compare_results(read_run(a), read_run(b), metric, dict(_pair(text) for text in pairs))
+    write_step_summary(markdown_comment(comparison))
     if markdown:
         click.echo(markdown_comment(comparison))
     else:
@@ -52,25 +57,14 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _print(comparison: Comparison) -> None:
-    from rich.console import Console
-    from rich.table import Table
+    from rawbench.judge.compare_text import reasons, sum_up, tables
+    from rawbench.tables.terminal import Part, make_console, print_part, printable
 
-    from rawbench.judge.compare import reasons, sum_up, tables
-
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=220)
-    console.print(sum_up(comparison), style="bold", markup=False)
+    console, _ = make_console()
+    console.print(sum_up(comparison), style="bold", markup=False, soft_wrap=True)
     for title, head, body in tables(comparison):
-        table = Table(box=None, pad_edge=False, header_style="bold", title=title, title_justify="left")
-        for heading in head:
-            left = heading in ("dataset", "method", "rate point")
-            table.add_column(heading, justify="left" if left else "right", overflow="fold")
-        for row in body:
-            table.add_row(*(cell.replace("[", r"\[") for cell in row))
-        console.print()
-        console.print(table)
+        print_part(Part(head, body), console, title)
     for line in comparison.missing:
-        console.print(f"missing: {line}", style="red", markup=False, soft_wrap=True)
+        console.print(f"missing: {printable(line)}", style="red", markup=False, soft_wrap=True)
     for line in [*reasons(comparison), *comparison.notes]:
-        console.print(line, style="dim", markup=False, soft_wrap=True)
+        console.print(printable(line), style="dim", markup=False, soft_wrap=True)

@@ -26,17 +26,24 @@ Examples:
 @click.option("--bpp", type=click.FloatRange(min=1e-6), default=0.1, show_default=True,
               help="Where one rate point of a method must do, that nearest to this rate.")  # fmt: skip
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
+@click.option("--anchor", metavar="METHOD", help="What BD-rates and differences are against.  [default: chosen]")
 @click.option("--charts", type=click.Path(path_type=Path), metavar="DIR", help="Write every chart as SVG and PNG too.")
 def report(
-    run: Path, output: Path, images: tuple[str, ...], bpp: float, metrics: tuple[str, ...], charts: Path | None
+    run: Path,
+    output: Path,
+    images: tuple[str, ...],
+    bpp: float,
+    metrics: tuple[str, ...],
+    anchor: str | None,
+    charts: Path | None,
 ) -> None:
-    """Write a run's report: one HTML file that works without a network, under 3 MB.
+    """Write a run's report: one HTML file that works without a network.
 
-    RUN is a run folder, or the JSON of a committed run; only a folder with its streams gives pictures.
+    RUN is a run folder, its database, or the JSON of a committed run; only a folder with its streams gives pictures.
     """
-    from rawbench.report.page import write_report
+    from rawbench.report.page import Choice, write_report
 
-    for line in write_report(run, output, catalogue_of(), images, bpp, metrics, charts):
+    for line in write_report(run, output, catalogue_of(), Choice(images, bpp, metrics, anchor), charts):
         click.echo(line, err=True)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
     if charts is not None:

@@ -21,6 +21,7 @@ Examples:
   rawbench table RUN --metrics psnr,psnr_pooled,ssim --markdown
   rawbench table RUN --camera "SONY SLT-A57" --csv > sony.csv
   rawbench table RUN --published
+  rawbench table RUN --summary --latex --anchor poly --label poly=Polynomial
 """
 )
 @click.argument("run", type=click.Path(path_type=Path))
@@ -32,8 +33,21 @@ Examples:
 @click.option("--latex", "form", flag_value="latex", help="As a LaTeX booktabs tabular.")
 @click.option("--published", "with_published", is_flag=True,
               help="And under it what papers report, by their own protocols; not with --csv.")  # fmt: skip
+@click.option("--summary", is_flag=True,
+              help="A row a method, as papers print it: PSNR at budgets, BD-rate, speed, parameters.")  # fmt: skip
+@click.option("--anchor", metavar="METHOD", help="With --summary: what BD-rates are against.  [default: chosen]")
+@click.option("--label", "labels", multiple=True, metavar="METHOD=TEXT",
+              help="With --summary: what a method is called. Repeatable.")  # fmt: skip
 def table(
-    run: Path, metrics: tuple[str, ...], camera: str | None, by_camera: bool, form: str | None, with_published: bool
+    run: Path,
+    metrics: tuple[str, ...],
+    camera: str | None,
+    by_camera: bool,
+    form: str | None,
+    with_published: bool,
+    summary: bool,
+    anchor: str | None,
+    labels: tuple[str, ...],
 ) -> None:
     """Print a run's rate-distortion table: one row a method and rate point, averaged over images.
 
@@ -42,26 +56,72 @@ def table(
     Under the methods stands the ceiling of the images: what the best mapping of the sRGB alone would give. CSV holds
     the methods' rows alone.
     """
+    from rawbench.results.comparable import check_word, on_shared_images
     from rawbench.results.costs import costs_of_points
     from rawbench.results.run import read_run
     from rawbench.tables import run_table as tables
     from rawbench.tables import text
-    from rawbench.tables.published import published_cells, published_file, published_notes
+    from rawbench.tables.published import published_cells, published_notes
 
-    if with_published and form == "csv":
-        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
+    _check_options(form, with_published, summary, bool(anchor or labels))
     found = read_run(run)
-    chosen = tables.shown_metrics(found, metrics)
-    found = _of_camera(found, camera)
-    head, body = tables.table_cells(tables.summarise(found, by_camera), chosen, costs_of_points(found))
-    if form == "csv":
-        click.echo(text.as_csv(head, body))
+    if summary:
+        _print_summary(_of_camera(found, camera), form, anchor, labels)
         return
-    under = tables.ceiling_cells(head, tables.summarise_ceilings(found, by_camera), chosen)
-    _print(form, head, body, under, tables.notes(found))
+    chosen = tables.shown_metrics(found, metrics)
+    shown, lines = on_shared_images(_of_camera(found, camera))
+    head, body = tables.table_cells(tables.summarise(shown, by_camera), chosen, costs_of_points(found))
+    if form == "csv":
+        words = [check_word(found, row[head.index("method")]) for row in body]
+        click.echo(text.as_csv([*head, "check"], [[*row, word] for row, word in zip(body, words, strict=True)]))
+        click.echo("\n".join(lines), err=True, nl=bool(lines))
+        return
+    under = tables.ceiling_cells(head, tables.summarise_ceilings(shown, by_camera), chosen)
+    _print(form, head, body, under, [*tables.notes(shown), *lines])
     if with_published:
         click.echo()
         _print(form, *published_cells(), [], published_notes())
+
+
+def _check_options(form: str | None, published: bool, summary: bool, of_summary: bool) -> None:
+    from rawbench.tables.published import published_file
+
+    if published and form == "csv":
+        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
+    if of_summary and not summary:
+        raise UsageError("--anchor and --label belong to --summary")
+    if published and summary:
+        raise UsageError("--published has rows of rate points; --summary has a row a method")
+
+
+def _print_summary(run: Run, form: str | None, anchor: str | None, labels: tuple[str, ...]) -> None:
+    from rawbench.judge.leaderboard import best_cells, board_notes, board_table, check_anchor, make_boards
+    from rawbench.tables import text
+
+    boards = make_boards([run])
+    check_anchor(boards, anchor)
+    called = dict(_label(given, run) for given in labels)
+    for board in boards:
+        head, body, reasons = board_table(board, anchor)
+        best = best_cells(head, body)
+        named = [[called.get(row[0], row[0]), *row[1:]] for row in body]
+        below = [f"{board.dataset}: {run.name}", *reasons, *board_notes(board)]
+        if form == "csv":
+            click.echo(text.as_csv(head, named))
+        elif form == "latex":
+            click.echo(text.latex(head, named, bold=best))
+            click.echo("\n".join(map(text.latex_comment, below)))
+        else:
+            _print(form, head, named, [], below)
+
+
+def _label(given: str, run: Run) -> tuple[str, str]:
+    from rawbench.errors import suggest
+
+    for method in run.methods:
+        if given.startswith(f"{method}="):
+            return method, given.removeprefix(f"{method}=")
+    raise UsageError(f"--label {given}: the form is METHOD=TEXT{suggest(given.split('=')[0], run.methods)}")
 
 
 def _print(form: str | None, head: list[str], body: list[list[str]], under: list[list[str]], below: list[str]) -> None:
@@ -71,10 +131,10 @@ def _print(form: str | None, head: list[str], body: list[list[str]], under: list
         terminal.print_cells(head, body, under, below)
     elif form == "latex":
         click.echo(text.latex(head, body, under))
-        click.echo("\n".join(f"% {line}" for line in below))
+        click.echo("\n".join(map(text.latex_comment, below)))
     else:
         click.echo(text.markdown(head, [*body, *under]))
-        click.echo("\n" + "  \n".join(below))
+        click.echo("\n" + "  \n".join(map(text.markdown_text, below)))
 
 
 def _of_camera(run: Run, camera: str | None) -> Run:

@@ -80,8 +80,9 @@ class PreparedDataset(Dataset):
         """
 
     def prepare(self, source: Path, root: Path) -> None:
-        """Index the images below ``source`` and write the manifest below ``root``; files that cannot be used are
-        listed there with the reason.
+        """Index the images below ``source`` and write the manifest below ``root``.
+
+        Files that cannot be used are listed there with the reason.
 
         Raises:
             SampleError: no image of the dataset's layout, or one image in two splits.
@@ -127,8 +128,10 @@ class PreparedDataset(Dataset):
         return id
 
     def info(self, id: str) -> SampleInfo:
-        """What the manifest says of an image; how large a JPEG is, what a given image shows, or
-        whether that of a pair has 16 bits, needs its pixels."""
+        """What the manifest says of an image.
+
+        How large a JPEG is, what a given image shows, or whether that of a pair has 16 bits, needs its pixels.
+        """
         if id not in self._infos:
             from rawbench.camera.renditions import parse_rendition
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
@@ -35,10 +36,15 @@ def junit(verdicts: Sequence[Verdict]) -> bytes:
     totals |= {"name": "rawbench regress", "skipped": str(counts["skipped"])}
     suite = ET.Element("testsuite", totals)
     for verdict in verdicts:
-        case = ET.SubElement(suite, "testcase", classname=verdict.method, name=verdict.place)
+        case = ET.SubElement(suite, "testcase", classname=_xml(verdict.method), name=_xml(verdict.place))
         if verdict.status in elements:
-            ET.SubElement(case, elements[verdict.status], message="; ".join(verdict.sentences))
+            ET.SubElement(case, elements[verdict.status], message=_xml("; ".join(verdict.sentences)))
     root = ET.Element("testsuites")
     root.append(suite)
     ET.indent(root)
     return ET.tostring(root, encoding="utf-8", xml_declaration=True)
+
+
+def _xml(text: str) -> str:
+    """Text without the characters that XML has no way to write."""
+    return re.sub(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]", "?", text)

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-from rawbench.errors import UsageError
+from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
+from rawbench.results.comparable import check_word, falling_lines
 from rawbench.results.costs import cost_text, costs_of, timing_notes
 from rawbench.results.facts import Environment, ImageFacts
 from rawbench.results.means import CEILED, Group, curves
@@ -124,11 +125,37 @@ def best_within(curve: Sequence[Point], budget: float) -> Point | None:
 
 
 def choose_anchor(entries: Sequence[Entry]) -> Entry:
-    """The method whose curve covers the most of the other curves that it gives a BD-rate to.
+    """The method whose BD-rates say the most: over much of the other curves, and not all near -100 % or far above.
 
-    A BD-rate over a sliver of a curve says little, however many methods have one.
+    The last of the ranking is none, where there are others with a curve: everything is better than the worst.
     """
-    return max(entries, key=lambda anchor: sum(covered(anchor, other) for other in entries if other is not anchor))
+    able = [entry for entry in entries if bd_rate(entry.curve, entry.curve).value is not None] or list(entries)
+    candidates = able[:-1] if len(able) > 2 else able
+    return max(candidates, key=lambda anchor: sum(told_by(anchor, other) for other in entries if other is not anchor))
+
+
+def told_by(anchor: Entry, test: Entry) -> float:
+    """How much a BD-rate says, 0 to 1: its share of the curve, the less the more the rates are apart."""
+    delta = bd_rate(anchor.curve, test.curve)
+    if delta.value is None or delta.value <= -100:
+        return 0.0
+    return covered(anchor, test) / (1 + abs(math.log(1 + delta.value / 100)))
+
+
+def find_anchor(entries: Sequence[Entry], wanted: str | None) -> Entry:
+    """The method of this name, or the one that ``choose_anchor`` takes where there is none."""
+    return next((entry for entry in entries if entry.method == wanted), None) or choose_anchor(entries)
+
+
+def check_anchor(boards: Sequence[Board], wanted: str | None) -> None:
+    """Refuse an anchor that no board has.
+
+    Raises:
+        UsageError: says which there are.
+    """
+    names = list(dict.fromkeys(entry.method for board in boards for entry in board.entries))
+    if wanted is not None and wanted not in names:
+        raise UsageError(f"no method {wanted!r} to be the anchor{suggest(wanted, names)}")
 
 
 def covered(anchor: Entry, test: Entry) -> float:
@@ -140,14 +167,19 @@ def covered(anchor: Entry, test: Entry) -> float:
     return (delta.overlap[1] - delta.overlap[0]) / (max(finite) - min(finite))
 
 
-def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
-    """Headings, cells, and what the BD-rates rest on or why there is none."""
-    anchor = choose_anchor(board.entries)
+def board_table(board: Board, wanted: str | None = None) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headings, cells, and what the BD-rates rest on or why there is none.
+
+    Args:
+        board: from ``make_boards``.
+        wanted: method to be the anchor of BD-rates, where the board has it.
+    """
+    anchor = find_anchor(board.entries, wanted)
     costs = [costs_of(entry.run, entry.method) for entry in board.entries]
     speeds = [title for title in SPEEDS if any(title in cost for cost in costs)]
     names = [entry.method for entry in board.entries]
     head = ["method", "bpp", *(f"PSNR up to {budget:g} bpp" for budget in BUDGETS), "best PSNR"]
-    head += [f"BD-rate to {anchor.method}", *speeds]
+    head += [f"BD-rate to {anchor.method}", *speeds, "check"]
     failures = any(entry.failed for entry in board.entries)
     body, reasons, overlaps = [], [], []
     lacking: dict[str, list[str]] = {}
@@ -157,7 +189,7 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
         row = [title, _range(entry.curve), *(_point_text(best_within(entry.curve, b)) for b in BUDGETS)]
         row += [_point_text(best_within(entry.curve, math.inf), with_rate=True)]
         row += ["anchor" if entry is anchor else "none" if delta.value is None else _percent(delta.value)]
-        row += [cost_text(name, cost.get(name)) for name in speeds]
+        row += [cost_text(name, cost.get(name)) for name in speeds] + [check_word(entry.run, entry.method)]
         body.append([*row, str(entry.failed or "")] if failures else row)
         if entry.partial:
             reasons.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
@@ -169,6 +201,30 @@ def board_table(board: Board) -> tuple[list[str], list[list[str]], list[str]]:
     if overlaps:
         reasons.append(f"BD-rates are over a part of each method's PSNRs: {', '.join(overlaps)}")
     return [*head, "failed"] if failures else head, body, reasons
+
+
+def best_cells(head: Sequence[str], body: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
+    """(row, column) of the best figure of each column that has one: the highest PSNR and speed, the lowest BD-rate."""
+    best = set()
+    for column, title in enumerate(head):
+        sign = -1 if title.startswith("BD-rate") else 1 if "PSNR" in title or title.endswith("MP/s") else 0
+        found = [(sign * value, row) for row, cells in enumerate(body) if (value := _figure(cells[column])) is not None]
+        if sign and found:
+            top = max(found)[0]
+            best |= {(row, column) for value, row in found if value == top}
+    return best
+
+
+def _figure(cell: str) -> float | None:
+    """The number that a cell begins with; infinity for an exact one, 0 for the anchor's own BD-rate."""
+    known = {"exact": math.inf, "anchor": 0.0}
+    words = cell.removeprefix("> ").replace(",", "").split()
+    if not words:
+        return None
+    try:
+        return known[words[0]] if words[0] in known else float(words[0])
+    except ValueError:
+        return None
 
 
 def _percent(value: float) -> str:
@@ -202,6 +258,8 @@ def board_notes(board: Board) -> list[str]:
     for name, run in sorted(runs.items()):
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
         lines += [f"{name}: {line}" for line in timing_notes(run)]
+    for entry in board.entries:
+        lines += falling_lines(replace(group, camera="") for group in entry.full)
     return lines
 
 
@@ -219,20 +277,22 @@ def _environment_text(environment: Environment) -> str:
     return f"rawbench {environment.rawbench}, {environment.machine}, torch {environment.libraries.get('torch', '?')}"
 
 
-def markdown_boards(boards: Sequence[Board], picture: str | None = None) -> str:
+def markdown_boards(boards: Sequence[Board], picture: str | None = None, anchor: str | None = None) -> str:
     """All boards as Markdown; empty without any.
 
     Args:
         boards: from ``make_boards``.
         picture: address of the rate-distortion chart to show above them.
+        anchor: method to be the anchor of BD-rates.
     """
-    from rawbench.tables.text import markdown
+    from rawbench.tables.text import markdown, markdown_text
 
     parts = [f"![Rate-distortion curves]({picture})"] if picture and boards else []
     for board in boards:
-        head, body, reasons = board_table(board)
+        head, body, reasons = board_table(board, anchor)
         below = [*reasons, *board_notes(board)]
-        parts += [f"**{board.dataset}**", markdown(head, body), "\n".join(f"<sub>{line}</sub><br>" for line in below)]
+        notes = "\n".join(f"<sub>{markdown_text(line)}</sub><br>" for line in below)
+        parts += [f"**{markdown_text(board.dataset)}**", markdown(head, body), notes]
     return "\n\n".join(parts)
 
 
@@ -249,12 +309,13 @@ def replace_between_markers(text: str, table: str, name: str = "README.md") -> s
     return f"{before}{START}\n{table}\n{END}{after}" if table else f"{before}{START}\n{END}{after}"
 
 
-def readme_with_results(readme: Path, folder: Path) -> str:
+def readme_with_results(readme: Path, folder: Path, anchor: str | None = None) -> str:
     """The README's text with today's table between its markers.
 
     Args:
         readme: the file; the chart ``rd.svg`` beside ``folder`` is shown, if there is one.
         folder: of the committed runs.
+        anchor: method to be the anchor of BD-rates.
 
     Raises:
         UsageError: no markers, no such file or folder.
@@ -267,4 +328,5 @@ def readme_with_results(readme: Path, folder: Path) -> str:
     root = readme.resolve().parent
     inside = chart.is_file() and chart.resolve().is_relative_to(root)
     picture = chart.resolve().relative_to(root).as_posix() if inside else None
-    return replace_between_markers(text, markdown_boards(make_boards(read_runs(folder)), picture), str(readme))
+    table = markdown_boards(make_boards(read_runs(folder)), picture, anchor)
+    return replace_between_markers(text, table, str(readme))

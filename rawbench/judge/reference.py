@@ -1,7 +1,7 @@
 """The reference: a run that somebody looked at and called right, with what to run again and the tolerances.
 
-The file is the small JSON of a run (``rawbench.results.committed``) with one more entry, ``reference``; whatever reads
-a run reads a reference too. It is made to be committed and read in a diff.
+The file is the small JSON of a run (``rawbench.results.committed``) with two more entries, ``run`` and ``tolerances``;
+whatever reads a run reads a reference too. It is made to be committed and read in a diff.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class WhatToRun(BaseModel):
     device: Literal["cpu", "cuda"] = "cpu"
 
 
-class ReferenceEntry(BaseModel):
-    """The entry ``reference`` of a reference's file."""
+class ReferenceEntries(BaseModel):
+    """What a reference's file holds beside a run."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="ignore", frozen=True)
 
-    config: WhatToRun
+    run: WhatToRun
     tolerances: dict[str, str] = {}
 
 
@@ -114,16 +114,16 @@ def read_reference(path: Path) -> Reference:
         NotComparable: it has another format.
     """
     document = read_document(path)
-    if "reference" not in document:
-        raise UsageError(f"{path} is a run, but no reference (no entry 'reference')")
+    if "run" not in document:
+        raise UsageError(f"{path} is a run, but no reference (it does not say what to run)")
     with damaged(path):
-        entry = ReferenceEntry.model_validate(document["reference"])
+        entries = ReferenceEntries.model_validate(document)
     run = run_of(document, path)
     try:
-        tolerances = parse_tolerances(entry.tolerances, run.metrics)
+        tolerances = parse_tolerances(entries.tolerances, run.metrics)
     except UsageError as error:
         raise UsageError(f"{path}: {error}") from None
-    return Reference(run, entry.config, tolerances)
+    return Reference(run, entries.run, tolerances)
 
 
 def parse_tolerances(texts: Mapping[str, str], metrics: Mapping[str, MetricFacts]) -> dict[str, Threshold]:
@@ -155,7 +155,7 @@ def write_reference(reference: Reference, path: Path) -> None:
         raise RawbenchError(f"cannot write {path}: {error.strerror}") from None
     config = reference.config.model_dump(mode="json", exclude_defaults=True)
     tolerances = {name: threshold.text for name, threshold in reference.tolerances.items()}
-    write_run(reference.run, path, {"reference": {"config": config, "tolerances": tolerances}})
+    write_run(reference.run, path, {"run": config, "tolerances": tolerances})
 
 
 def make_reference(run: Run, config: RunConfig, tolerances: Mapping[str, Threshold]) -> Reference:

@@ -8,7 +8,7 @@ from rawbench.judge.leaderboard import Board, board_notes, board_table
 from rawbench.report.page import environment, full_tables
 
 
-def board_page(boards: Sequence[Board]) -> str:
+def board_page(boards: Sequence[Board], anchor: str | None = None) -> str:
     """One HTML page with a table for each board, and every rate point below it.
 
     Raises:
@@ -23,5 +23,5 @@ def board_page(boards: Sequence[Board]) -> str:
             for title, head, body in full_tables(run, ["psnr"])
             if title in ("", board.dataset)
         ]
-        shown.append((board.dataset, *board_table(board), board_notes(board), full))
+        shown.append((board.dataset, *board_table(board, anchor), board_notes(board), full))
     return environment().get_template("board.html.j2").render(boards=shown)

@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rawbench.errors import RawbenchError
-from rawbench.judge.leaderboard import board_notes, board_table, make_boards
+from rawbench.judge.by_image import image_differences
+from rawbench.judge.leaderboard import board_notes, board_table, check_anchor, make_boards
 from rawbench.plugins import Catalogue
-from rawbench.report.charts import (
-    Chart,
-    chart_data,
-    make_charts,
-    method_colours,
-    require,
-    typical_points,
-    write_charts,
-)
+from rawbench.report.axes import method_colours
+from rawbench.report.chart_data import chart_data, few_points_note, typical_points
+from rawbench.report.chart_files import require, write_charts
+from rawbench.report.charts import Chart, make_charts
+from rawbench.results.comparable import check_word, on_shared_images
 from rawbench.results.costs import costs_of_points
 from rawbench.results.run import Run, read_run
 from rawbench.tables.run_table import STANDARD, ceiling_cells, table_cells
@@ -28,8 +26,6 @@ if TYPE_CHECKING:
     from rawbench.report.pictures import DecodedImage, ImagePictures
 
 LIMIT_BYTES = 3_000_000
-# Widths of the pictures, tried from the largest until the page is small enough.
-WIDTHS = (520, 420, 340, 260, 180)
 GROUPS = {
     "curves": "Rate and distortion",
     "cameras": "Camera by camera",
@@ -39,24 +35,33 @@ GROUPS = {
 }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a report shows.
+
+    Attributes:
+        images: to show; by default the hardest and the one in the middle.
+        bpp: where only one rate point of a method can be shown, that nearest to this rate.
+        metrics: to draw; by default PSNR and SSIM, as far as the run has them.
+        anchor: method that BD-rates and differences are against; by default a chosen one.
+    """
+
+    images: Sequence[str] = ()
+    bpp: float = 0.1
+    metrics: Sequence[str] = ()
+    anchor: str | None = None
+
+
 def write_report(
-    run: Path,
-    file: Path,
-    catalogue: Catalogue,
-    images: Sequence[str] = (),
-    bpp: float = 0.1,
-    metrics: Sequence[str] = (),
-    charts_folder: Path | None = None,
+    run: Path, file: Path, catalogue: Catalogue, choice: Choice, charts_folder: Path | None = None
 ) -> list[str]:
     """Write a run's report.
 
     Args:
-        run: a run folder, or the JSON of a committed run (which has no streams, and so no pictures).
+        run: in any form that ``read_run`` takes; only a folder has streams, and so pictures.
         file: the page.
         catalogue: the plugins: datasets and codecs for the pictures, and further sections.
-        images: to show; by default the hardest and the one in the middle.
-        bpp: where only one rate point of a method can be shown, that nearest to this rate.
-        metrics: to draw; by default PSNR and SSIM, as far as the run has them.
+        choice: what to show.
         charts_folder: for SVG and PNG of every chart.
 
     Returns:
@@ -66,28 +71,26 @@ def write_report(
         UsageError: Altair, Jinja2 or vl-convert are not installed, or there is no such run, image or metric.
     """
     from rawbench.files import write_atomically
-    from rawbench.report.pictures import draw_image
+    from rawbench.report.pictures import draw_to_fit
 
     for module in ("altair", "jinja2", "vl_convert"):
         require(module)
     results = read_run(run)
-    shown = _metrics(results, metrics)
-    typical = typical_points(results, bpp)
+    shown = _metrics(results, choice.metrics)
+    typical = typical_points(results, choice.bpp)
     data = chart_data(results, shown, typical)
     charts = make_charts(results, data, shown)
-    chosen = _images(results, images, shown[0])
     added, problems = plugin_sections(results, catalogue)
-    decoded, missing = _decoded(run, results, catalogue, chosen, typical)
-    page = ""
-    for width in WIDTHS:
-        pictures = [draw_image(image, width) for image in decoded]
-        page = render_page(results, charts, data, shown, pictures, added, [*problems, *missing], bpp)
-        if len(page.encode()) <= LIMIT_BYTES:
-            break
+    decoded, missing = _decoded(run, results, catalogue, _images(results, choice.images, shown[0]), typical)
+    told = [*problems, *few_points_note(results), *missing]
+    page = render_page(results, charts, data, shown, [], added, told, choice.bpp, choice.anchor)
+    if decoded:
+        pictures = draw_to_fit(decoded, LIMIT_BYTES - len(page.encode()))
+        page = render_page(results, charts, data, shown, pictures, added, told, choice.bpp, choice.anchor)
     write_atomically(file, page.encode())
     if charts_folder is not None:
         write_charts(charts, data, list(results.methods), charts_folder)
-    return [*problems, *missing]
+    return told
 
 
 def _metrics(results: Run, wanted: Sequence[str]) -> list[str]:
@@ -152,6 +155,7 @@ def render_page(
     added: Sequence[tuple[str, str]],
     problems: Sequence[str],
     bpp: float,
+    anchor: str | None = None,
 ) -> str:
     """The whole page."""
     from rawbench.report.pictures import error_gradient
@@ -160,6 +164,8 @@ def render_page(
     library = vl_convert.javascript_bundle(vl_version=".".join(altair.SCHEMA_VERSION.lstrip("v").split(".")[:2]))
     drawn = {name for chart in charts for name in chart.data}
     boards = make_boards([results])
+    check_anchor(boards, anchor)
+    differences = [image_differences(board, bpp, anchor) for board in boards]
     return environment().get_template("page.html.j2").render(
         results=results,
         library=library.replace("</script", "<\\/script"),
@@ -168,8 +174,11 @@ def render_page(
         data=script_json({name: records for name, records in data.items() if name in drawn}),
         colours=method_colours(list(results.methods)),
         groups=[(key, title, [c for c in charts if c.group == key]) for key, title in GROUPS.items()],
-        boards=[(board.dataset, *board_table(board), board_notes(board)) for board in boards],
+        boards=[(board.dataset, *board_table(board, anchor), board_notes(board)) for board in boards],
+        differences=[found for found in differences if found.rows],
         full=full_tables(results, metrics),
+        full_notes=on_shared_images(results)[1],
+        checks={method: check_word(results, method) for method in results.methods},
         pictures=pictures,
         gradient=error_gradient(),
         sections=added,
@@ -201,6 +210,7 @@ def full_tables(results: Run, metrics: Sequence[str]) -> list[tuple[str, Sequenc
     Returns:
         Title, headings and rows for each dataset; no title where there is one.
     """
-    head, body = table_cells(results.means, list(metrics), costs_of_points(results))
-    parts = sections(Part(head, body, ceiling_cells(head, results.ceilings, metrics)))
+    shown, _ = on_shared_images(results)
+    head, body = table_cells(shown.means, list(metrics), costs_of_points(results))
+    parts = sections(Part(head, body, ceiling_cells(head, shown.ceilings, metrics)))
     return [(title, part.head, [*part.body, *part.under]) for title, part in parts]

@@ -40,6 +40,8 @@ _MAP_COLOURS = np.array(
      [196, 182, 107], [255, 233, 69]], dtype=np.float32,
 )  # fmt: skip
 QUALITY = 82
+WIDTHS = (520, 420, 340, 260, 180)  # tried from the largest
+TEXT_BYTES = 700  # of a picture's caption and markup, at most
 DECADES = 3  # of errors that the maps show: linear ones are black but for the worst method
 
 
@@ -82,6 +84,12 @@ class ImagePictures:
     originals: tuple[Picture, ...]
     methods: tuple[MethodPictures, ...]
     left_out: tuple[str, ...]
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All of them."""
+        ours = [one for m in self.methods for one in (m.reconstruction, m.error, *m.maps)]
+        return [*self.originals, *ours]
 
 
 @dataclass(frozen=True)
@@ -183,6 +191,21 @@ def _decode_image(run: Path, results: Run, catalogue: Catalogue, sample: Sample,
         caption = f"{cell.rate_point}, {cell.value('bytes'):,.0f} bytes, {cell.value('bpp'):.4g} bpp"
         methods.append(Decoded(method, caption, raw, _diagnostics(results, catalogue, sample, cell)))
     return DecodedImage(sample, tuple(methods), tuple(left_out))
+
+
+def draw_to_fit(images: Sequence[DecodedImage], room: int) -> list[ImagePictures]:
+    """Pictures of all images, as large as a page has room for; the smallest where it has none.
+
+    Args:
+        images: decoded.
+        room: bytes for all pictures; the texts around them are counted at a fixed size.
+    """
+    drawn: list[ImagePictures] = []
+    for width in WIDTHS:
+        drawn = [draw_image(image, width) for image in images]
+        if sum(len(one.address) + TEXT_BYTES for image in drawn for one in image.pictures) <= room:
+            break
+    return drawn
 
 
 def draw_image(image: DecodedImage, width: int) -> ImagePictures:

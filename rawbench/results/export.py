@@ -13,6 +13,7 @@ from typing import Any
 from rawbench.errors import UsageError
 from rawbench.files import write_atomically
 from rawbench.results.committed import finite
+from rawbench.results.plain import safe_cell
 from rawbench.results.run import RATES, Run, read_run
 
 COLUMNS = ("run", "method", "rate_point", "dataset", "image", "metric", "value", "unit")
@@ -53,18 +54,6 @@ def _csv(rows: list[dict[str, Any]], _: Run) -> bytes:
     writer.writeheader()
     writer.writerows({name: safe_cell(value) for name, value in row.items()} for row in rows)
     return buffer.getvalue().encode()
-
-
-def safe_cell(value: Any) -> Any:
-    """Text as a spreadsheet shows it and never computes it: a leading sign of a formula gets an apostrophe.
-
-    >>> safe_cell("=1+1"), safe_cell("poly"), safe_cell(-2.5)
-    ("'=1+1", 'poly', -2.5)
-    """
-    return f"'{value}" if isinstance(value, str) and value[:1] in _FORMULA else value
-
-
-_FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
 def _parquet(rows: list[dict[str, Any]], run: Run) -> bytes:

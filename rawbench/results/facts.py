@@ -56,7 +56,7 @@ class MethodFacts:
     options: Mapping[str, Any] = field(default_factory=dict)
     format_version: int = 1
     code_digest: str = ""
-    identity: Mapping[str, str] = field(default_factory=dict)
+    identity: Mapping[str, Any] = field(default_factory=dict)
     capabilities: Mapping[str, Any] = field(default_factory=dict)
     complexity: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]] = field(default_factory=dict)
 

@@ -1,4 +1,4 @@
-"""Rate-distortion curves: order, fronts, interpolation, and Bjontegaard deltas behind a guard.
+"""Rate-distortion curves: order, interpolation, and Bjontegaard deltas behind a guard.
 
 Pure functions of points (rate, quality), where rate is positive and more quality is better: negate an error metric
 before it comes here. A point whose quality is not finite (the PSNR of an exact image, a metric that is not defined)
@@ -8,11 +8,12 @@ lies on no curve; every function leaves it out, and the deltas count it.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # Never "cubic": one polynomial through all points returns nonsense, in silence, on a curve that is not monotonic.
 Interpolation = Literal["akima", "pchip"]
@@ -58,16 +59,6 @@ class Delta:
     overlap_share: float = 0.0
 
 
-@dataclass(frozen=True)
-class DeltaSummary:
-    """Deltas of many images: mean and median of those that have a number, and how many have none."""
-
-    mean: float | None
-    median: float | None
-    count: int
-    without: int
-
-
 def sort_curve(points: Curve) -> list[Point]:
     """The finite points, from the lowest rate to the highest; at one rate, from the worst to the best.
 
@@ -80,56 +71,15 @@ def sort_curve(points: Curve) -> list[Point]:
     return found
 
 
-def pareto_front(points: Curve) -> list[Point]:
-    """The points that no other one beats: with each step, rate and quality both grow."""
-    front: list[Point] = []
-    for point in sort_curve(points):
-        if front and point.rate == front[-1].rate:
-            # Sorted: the later of two at one rate is at least as good.
-            front.pop()
-        if not front or point.quality > front[-1].quality:
-            front.append(point)
-    return front
-
-
-def upper_hull(points: Curve, log_rate: bool = False) -> list[Point]:
-    """The upper convex hull of the Pareto front, from its cheapest to its best point.
-
-    Over linear rate, what lies between two of its points is reached by coding some images with the one and some
-    with the other; over log rate it is the envelope that a plot shows.
-    """
-    position = (lambda p: math.log(p.rate)) if log_rate else (lambda p: p.rate)
-    hull: list[Point] = []
-    for point in pareto_front(points):
-        while len(hull) > 1 and _lies_below(position, hull[-2], hull[-1], point):
-            hull.pop()
-        hull.append(point)
-    return hull
-
-
-def _lies_below(position: Callable[[Point], float], first: Point, middle: Point, last: Point) -> bool:
-    rise = (last.quality - first.quality) * (position(middle) - position(first))
-    return (middle.quality - first.quality) * (position(last) - position(first)) <= rise
-
-
 def quality_at(points: Curve, rate: float) -> float:
     """The quality of a curve at a rate, by PCHIP over log rate; NaN outside the curve, never extrapolated."""
-    distinct = {p.rate: p.quality for p in sort_curve(points)}
-    return _interpolate([math.log(r) for r in distinct], list(distinct.values()), math.log(rate))
-
-
-def rate_at(points: Curve, quality: float) -> float:
-    """The rate at which a curve's Pareto front reaches a quality; NaN outside the front."""
-    front = pareto_front(points)
-    return math.exp(_interpolate([p.quality for p in front], [math.log(p.rate) for p in front], quality))
-
-
-def _interpolate(x: list[float], y: list[float], at: float) -> float:
     from scipy.interpolate import PchipInterpolator
 
-    if len(x) < 2:
-        return y[0] if x and at == x[0] else math.nan
-    return float(PchipInterpolator(x, y, extrapolate=False)(at))
+    distinct = {p.rate: p.quality for p in sort_curve(points)}
+    if len(distinct) < 2:
+        return distinct.get(rate, math.nan)
+    rates, qualities = [math.log(r) for r in distinct], list(distinct.values())
+    return float(PchipInterpolator(rates, qualities, extrapolate=False)(math.log(rate)))
 
 
 def bd_rate(anchor: Curve, test: Curve, interpolation: Interpolation = "akima") -> Delta:
@@ -152,15 +102,6 @@ def bd_psnr(anchor: Curve, test: Curve, interpolation: Interpolation = "akima") 
     The mean difference of quality over the interval of log rate that both curves cover.
     """
     return _delta(anchor, test, interpolation, over_quality=False)
-
-
-def summarise_deltas(deltas: Iterable[Delta]) -> DeltaSummary:
-    """Mean and median of per-image deltas; those without a number are counted, not guessed."""
-    deltas = list(deltas)
-    values = [d.value for d in deltas if d.value is not None]
-    if not values:
-        return DeltaSummary(None, None, 0, len(deltas))
-    return DeltaSummary(float(np.mean(values)), float(np.median(values)), len(values), len(deltas) - len(values))
 
 
 def _delta(anchor: Curve, test: Curve, interpolation: Interpolation, over_quality: bool) -> Delta:
@@ -216,6 +157,7 @@ def _bjontegaard(
     """The delta, and why it is worth nothing: empty where it is worth something."""
     # It imports matplotlib, which takes longer than most commands that read a run.
     import bjontegaard
+    import numpy as np
 
     (anchor_rate, anchor_quality), (test_rate, test_quality) = (np.array(curve).T for curve in curves)
     compute = bjontegaard.bd_rate if over_quality else bjontegaard.bd_psnr
@@ -244,6 +186,8 @@ def _overshoots(
 
     Akima does where two points have nearly the same quality: it then invents rates that nobody measured. PCHIP never.
     """
+    import numpy as np
+
     log_rate, quality = np.log10([p.rate for p in curve]), np.array([p.quality for p in curve])
     x, y = (quality, log_rate) if over_quality else (log_rate, quality)
     at = np.linspace(*ends, 1000)

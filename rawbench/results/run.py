@@ -11,7 +11,7 @@ import math
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from rawbench.errors import UsageError
+from rawbench.results.checked import Checked, key_of_method, known_outcomes
 from rawbench.results.facts import DatasetFacts, Environment, ImageFacts, Meta, MethodFacts, MetricFacts, Rule, Timing
 from rawbench.results.means import Group, Row, ceiling_rows, group_by_camera, macro_average
 from rawbench.results.plain import as_text, one_line
@@ -43,6 +44,7 @@ class Run:
         metrics: by name; of one that came in several versions the newest.
         environments: what the cells were measured in.
         timings: of the timing pass; empty where there was none.
+        checked: what ``rawbench check`` said of methods with this very code and weights, by label.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Run:
     metrics: Mapping[str, MetricFacts]
     environments: tuple[Environment, ...]
     timings: tuple[Timing, ...]
+    checked: Mapping[str, Checked] = field(default_factory=dict)
 
     @property
     def rules(self) -> dict[str, Rule]:
@@ -121,10 +124,17 @@ def read_run(path: Path) -> Run:
     if path.suffix == ".json" and path.is_file():
         from rawbench.results.committed import read_document, run_of
 
-        return run_of(read_document(path), path)
+        return with_checks(run_of(read_document(path), path), path.parent)
     with Store.open(path) as store, damaged(store.path):
         folder = path.parent if path.name == DATABASE else path
-        return from_store(store, as_text(folder.resolve().name))
+        return with_checks(from_store(store, as_text(folder.resolve().name)), folder)
+
+
+def with_checks(run: Run, folder: Path) -> Run:
+    """The run with what is known of its methods' checks, here or beside it."""
+    known = known_outcomes(folder)
+    keys = {label: key_of_method(asdict(method)) for label, method in run.methods.items()}
+    return replace(run, checked={label: known[key] for label, key in keys.items() if key in known})
 
 
 @contextmanager
@@ -150,10 +160,13 @@ def from_store(store: Store, name: str) -> Run:
     """
     cells = store.cells()
     found = {table: store.described(table) for table in ("methods", "datasets", "metrics", "images")}
+    failed: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in store.failed_measurements():
+        failed[row["cell"]][row["metric"]] = row["message"]
     return make_run(
         name=name,
         meta=store.meta(),
-        cells=[_cell(cell) for cell in _with_values(cells, store.values())],
+        cells=[_cell(cell, failed.get(cell["cell"], {})) for cell in _with_values(cells, store.values())],
         environments=store.environments(),
         timings=list(_timings(store.table("timings"), {cell["cell"]: cell for cell in cells})),
         **found,
@@ -248,10 +261,11 @@ def _with_values(
         yield {**cell, "values": {**measured, **rates} if cell["status"] == "ok" else {}}
 
 
-def _cell(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _cell(cell: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Any]:
     """A cell of the store as a row: what a row has no field for is among its facts."""
     kept = {name: cell[name] for name in (*_ROW, "values")}
-    return {**kept, "facts": {name: value for name, value in cell.items() if name not in kept}}
+    facts = {name: value for name, value in cell.items() if name not in kept}
+    return {**kept, "failed_metrics": failed, "facts": facts}
 
 
 def _timings(rows: Iterable[Mapping[str, Any]], cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

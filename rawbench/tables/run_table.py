@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
+from rawbench.results.comparable import check_lines, falls, on_shared_images
 from rawbench.results.costs import COSTS, cost_text, costs_of_points, timing_notes
 from rawbench.results.means import CEILED, Group, macro_average
 from rawbench.results.run import RATES, Run
@@ -44,6 +45,7 @@ def table_cells(
         columns["camera"] = lambda group: group.camera
     columns |= {"method": lambda group: group.method, "rate point": lambda group: group.rate_point}
     columns["images"] = lambda group: str(group.images - group.failed)
+    falling = falls(groups)
     if any(group.failed > group.skipped for group in groups):
         columns["failed"] = lambda group: str(group.failed - group.skipped or "")
     if any(group.skipped for group in groups):
@@ -52,6 +54,8 @@ def table_cells(
         columns[title] = partial(_value, name)
     if any(_exact(group) for group in groups):
         columns["exact"] = lambda group: str(_exact(group) or "")
+    if falling:
+        columns["falls"] = lambda g: falling.get((g.dataset, g.camera, g.rendition, g.method, g.rate_point), "")
     for title in COSTS:
         if any(title in found for found in costs.values()):
             columns[title] = partial(_cost, title, costs)
@@ -119,13 +123,15 @@ def notes(run: Run) -> list[str]:
     for method in run.methods.values():
         if method.capabilities.get("renders_its_own_srgb"):
             lines.append(f"{method.method}: not on the dataset's sRGB, but on a rendition of its own")
-    lines += _skips(run)
+    lines += _skips(run) + _failed_metrics(run)
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(image.ceiling_psnr is not None for image in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
     if any(image.rendition == "png16" for image in images):
         lines.append(f"{CEILED}: none with png16, where nearly every sRGB triple is of one pixel alone")
-    return [*lines, *timing_notes(run)]
+    if falls(run.means):
+        lines.append("falls: what is less than one rate point before, though the method calls this one better")
+    return [*lines, *check_lines(run), *timing_notes(run)]
 
 
 def _skips(run: Run) -> list[str]:
@@ -138,7 +144,17 @@ def _skips(run: Run) -> list[str]:
     return list(lines)
 
 
+def _failed_metrics(run: Run) -> list[str]:
+    """On how many cells a metric failed, with the first reason."""
+    found: dict[str, list[str]] = {}
+    for row in run.rows:
+        for name, message in row.failed_metrics.items():
+            found.setdefault(name, []).append(f"{row.place}: {message}")
+    return [f"metric {name} failed on {len(lines)} cells, the first: {lines[0]}" for name, lines in found.items()]
+
+
 def print_table(run: Run, metrics: Sequence[str]) -> None:
     """Print a run's table: for a terminal with colours, elsewhere as plain text."""
-    head, body = table_cells(summarise(run), metrics, costs_of_points(run))
-    print_cells(head, body, ceiling_cells(head, summarise_ceilings(run), metrics), notes(run))
+    shown, lines = on_shared_images(run)
+    head, body = table_cells(summarise(shown), metrics, costs_of_points(run))
+    print_cells(head, body, ceiling_cells(head, summarise_ceilings(shown), metrics), [*notes(run), *lines])

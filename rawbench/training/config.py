@@ -62,6 +62,7 @@ class DataConfig(_Table):
     patch: int = Field(256, ge=16, description="side of a training patch in pixels")
     batch: int = Field(8, ge=1, description="patches a step on each device")
     renditions: Renditions = Field(default_factory=lambda: Renditions.model_validate({}))
+    frame_samples: int = Field(0, ge=0, description="side of a grid of pixels of the whole frame, beside each patch")
     excluded_scenes: tuple[str, ...] = Field((), description="scenes that must not occur in the manifest")
     workers: int = Field(1, ge=0, description="threads that prepare batches ahead; changes no batch")
     validation_patch: int | None = Field(None, ge=16, description="side of a validation patch; else as patch")
@@ -77,6 +78,7 @@ class FitConfig(_Table):
     accelerator: Literal["cpu", "cuda", "gpu", "auto"] = "cpu"
     devices: int = Field(1, ge=1, description="more than one: data parallel (DDP)")
     precision: Literal["32-true", "bf16-mixed", "16-mixed"] = "32-true"
+    average: float = Field(0.0, ge=0, lt=1, description="decay of the mean weights that are validated; 0: none")
     clip: float | None = Field(1.0, gt=0, description="largest gradient norm of an optimizer's parameters")
     validate_every: int = Field(500, ge=1, description="steps")
     log_every: int = Field(50, ge=1, description="steps")

@@ -41,6 +41,8 @@ class FramePatches:
         renditions: 8-bit or JPEG, and which.
         seed: of the run.
         purpose: `TRAINING_PATCHES` or `VALIDATION_PATCHES`, of `rawbench.training.seeds`.
+        samples: side of a grid of pixels of the whole frame that goes with each patch, or 0: what is fitted to an
+            image in coding can be fitted to the patch's image in training.
 
     Raises:
         UsageError: a frame is smaller than a patch, or has no in-camera-like rendition where some are wanted.
@@ -51,6 +53,7 @@ class FramePatches:
     renditions: Renditions
     seed: int
     purpose: int = TRAINING_PATCHES
+    samples: int = 0
 
     def __post_init__(self) -> None:
         if self.frames.smallest_side < self.side:
@@ -59,8 +62,11 @@ class FramePatches:
         if self.renditions.developed and not self.frames.all_developed:
             raise UsageError(f"{self.frames.folder}: renditions.developed needs frames with developed_NNNNN.npy")
 
-    def patch(self, step: int, index: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return raw uint16 and sRGB uint8, both (side, side, 3), for a place in the run."""
+    def patch(self, step: int, index: int) -> list[np.ndarray]:
+        """Return raw uint16 and sRGB uint8 of a place in the run, both (side, side, 3).
+
+        With samples, also those of the grid of its whole frame, both (samples, samples, 3).
+        """
         draw = np.random.Generator(np.random.PCG64([self.seed, self.purpose, step, index]))
         frame = self.frames[int(draw.integers(len(self.frames)))]
         height, width = frame.raw.shape[:2]
@@ -72,30 +78,37 @@ class FramePatches:
             assert frame.developed is not None
             rendition = frame.developed
         if draw.random() < self.renditions.eight_bit:
+            whole = rendition
             srgb = rendition[y : y + self.side, x : x + self.side]
         else:
             lowest, highest = self.renditions.jpeg_quality
             quality = int(draw.integers(lowest, highest + 1))
             sampling = self.renditions.jpeg_sampling[int(draw.integers(len(self.renditions.jpeg_sampling)))]
             srgb = jpeg_patch(rendition, y, x, self.side, quality, sampling)
+            whole = jpeg_pixels(rendition, quality, sampling) if self.samples else rendition
         turns, flip = int(draw.integers(4)), bool(draw.integers(2))
-        return _turn(raw, turns, flip), _turn(srgb, turns, flip)
+        grid = np.ix_(*(np.linspace(0, size - 1, self.samples).astype(int) for size in (height, width)))
+        frame_parts = [frame.raw[grid], whole[grid]] if self.samples else []
+        return [_turn(raw, turns, flip), _turn(srgb, turns, flip), *frame_parts]
 
     def batch(self, step: int, size: int, first: int = 0) -> dict[str, np.ndarray]:
         """Return ``raw`` float32 in [0, 1] and ``srgb`` uint8, both (size, 3, side, side).
+
+        With samples, also ``frame_raw`` and ``frame_srgb``, both (size, 3, samples, samples).
 
         Args:
             step: the counter's first part.
             size: number of patches.
             first: index of the first patch, so that several devices share one counter.
         """
-        raw = np.empty((size, 3, self.side, self.side), np.float32)
-        srgb = np.empty((size, 3, self.side, self.side), np.uint8)
-        for position in range(size):
-            raw_patch, srgb_patch = self.patch(step, first + position)
-            np.divide(raw_patch.transpose(2, 0, 1), np.float32(65535), out=raw[position])
-            srgb[position] = srgb_patch.transpose(2, 0, 1)
-        return {"raw": raw, "srgb": srgb}
+        patches = [self.patch(step, first + position) for position in range(size)]
+        parts = [np.stack([part.transpose(2, 0, 1) for part in kind]) for kind in zip(*patches, strict=True)]
+        names = ("raw", "srgb", "frame_raw", "frame_srgb")
+        arrays = dict(zip(names, parts, strict=False))
+        return {
+            name: np.divide(array, 65535, dtype=np.float32) if array.dtype == np.uint16 else array
+            for name, array in arrays.items()
+        }
 
 
 def jpeg_patch(srgb: np.ndarray, y: int, x: int, side: int, quality: int, sampling: str) -> np.ndarray:
@@ -117,12 +130,18 @@ def jpeg_patch(srgb: np.ndarray, y: int, x: int, side: int, quality: int, sampli
     """
     top, left = (max(at // _BLOCK - 1, 0) * _BLOCK for at in (y, x))
     bottom, right = (-(-(at + side) // _BLOCK) * _BLOCK + _BLOCK for at in (y, x))
-    crop = Image.fromarray(np.ascontiguousarray(srgb[top:bottom, left:right]))
-    file = io.BytesIO()
-    crop.save(file, "JPEG", quality=quality, subsampling=_PILLOW_SAMPLING[sampling])
-    with Image.open(file) as decoded:
-        pixels = np.asarray(decoded)
+    pixels = jpeg_pixels(srgb[top:bottom, left:right], quality, sampling)
     return pixels[y - top : y - top + side, x - left : x - left + side]
+
+
+def jpeg_pixels(srgb: np.ndarray, quality: int, sampling: str) -> np.ndarray:
+    """Return an image, uint8 (H, W, 3), after a JPEG file of it."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(srgb)).save(
+        file, "JPEG", quality=quality, subsampling=_PILLOW_SAMPLING[sampling]
+    )
+    with Image.open(file) as decoded:
+        return np.asarray(decoded)
 
 
 def _turn(patch: np.ndarray, turns: int, flip: bool) -> np.ndarray:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import torch
 
-from rawbench.blocks.polynomial import Polynomial, main_equations
+from rawbench.blocks.polynomial import Polynomial
+from rawbench.blocks.polynomial_equations import main_equations
 from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench.testing.scenes import kit_images
 

@@ -144,18 +144,18 @@ def test_an_exception_in_a_codec(bench, reference, monkeypatch):
         (lambda d: d["meta"].update(protocol="other"), 3, "the reference's protocol is 'other'"),
         (lambda d: d.update(cells=[]), 3, "nothing to measure: the reference has no cells"),
         (lambda d: d.update(metrics=[]), 3, "nothing to measure: the reference has no metric"),
-        (lambda d: d["reference"].pop("tolerances"), 3, "the reference has no tolerance for bytes"),
-        (lambda d: d["reference"]["tolerances"].pop("psnr"), 3, "the reference has no tolerance for psnr"),
-        (lambda d: d["reference"]["config"].update(methods=["gone"]), 3, "cannot be run: no method 'gone'"),
+        (lambda d: d.pop("tolerances"), 3, "the reference has no tolerance for bytes"),
+        (lambda d: d["tolerances"].pop("psnr"), 3, "the reference has no tolerance for psnr"),
+        (lambda d: d["run"].update(methods=["gone"]), 3, "cannot be run: no method 'gone'"),
         (lambda d: d.update(cells="x"), 2, "ref.json is damaged: "),
         (lambda d: d["cells"][0].update(bytes=0), 2, "is damaged: cells.0.values: Value error, bytes is 0"),
         (lambda d: d["cells"].append(d["cells"][0]), 2, "is damaged: a cell stands there twice: steps step=0 on tiny"),
         (lambda d: d["images"].pop(), 2, "is of the image tiny/image1, which is not described"),
-        (lambda d: d["reference"]["config"].update(plugins=["x.py"]), 2, "is damaged: config.plugins: Extra inputs"),
-        (lambda d: d["reference"]["tolerances"].update(psnr="about 1"), 2, "'about 1' is no tolerance"),
-        (lambda d: d["reference"]["tolerances"].update(psnr="+0.02 dB"), 2, "tolerance psnr '+0.02 dB': less is what"),
-        (lambda d: d["reference"]["tolerances"].update(bytes="+" + "9" * 400), 2, "everything would pass"),
-        (lambda d: d.pop("reference"), 2, "is a run, but no reference"),
+        (lambda d: d["run"].update(plugins=["x.py"]), 2, "is damaged: run.plugins: Extra inputs"),
+        (lambda d: d["tolerances"].update(psnr="about 1"), 2, "'about 1' is no tolerance"),
+        (lambda d: d["tolerances"].update(psnr="+0.02 dB"), 2, "tolerance psnr '+0.02 dB': less is what"),
+        (lambda d: d["tolerances"].update(bytes="+" + "9" * 400), 2, "everything would pass"),
+        (lambda d: d.pop("run"), 2, "is a run, but no reference"),
         (lambda d: d.pop("format"), 2, "is no run that rawbench wrote"),
     ],
 )
@@ -185,7 +185,7 @@ def test_values_that_neither_has_are_not_compared_but_others_must_be(bench, refe
     document = json.loads(reference.read_text())
     for cell in document["cells"]:
         cell["ssim"] = None
-    del document["reference"]
+    del document["run"], document["tolerances"]
     (tmp_path / "run.json").write_text(json.dumps(document))
     edit(reference, lambda d: [c.update(ssim=None) for c in d["cells"]])
     assert bench("regress", reference, "--run", "run.json").code == 0
@@ -229,6 +229,31 @@ def test_for_machines(bench, reference, monkeypatch, tmp_path):
     assert "title=rawbench%3A regressed::steps step=0 on tiny/image0: bytes" in first
 
 
+def test_the_worst_comes_first(bench, reference):
+    def change(document):
+        for number, cell in enumerate(document["cells"]):
+            cell["psnr"] += (number * 7) % 11
+
+    edit(reference, change)
+    lines = [line for line in bench("regress", reference).out.splitlines() if ": psnr was" in line]
+    lost = [float(line.split("was ")[1].split(",")[0]) - float(line.split("is ")[1].split(",")[0]) for line in lines]
+    assert len(lost) > 4 and lost == sorted(lost, reverse=True)
+
+
+def test_a_summary_for_a_pull_request(bench, reference, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    monkeypatch.setenv("STEPS_WORSE", "header")
+    ended = bench("regress", reference, "--markdown", "--subset", "image=image0")
+    assert ended.code == 1 and "| regressed | steps | step=0 on tiny/image0 | bytes was " in ended.out
+    assert "### rawbench regress: ref.json" in ended.out
+    bench("run", "--methods", "steps", "--dataset", "tiny", "--images", "image0", "--metrics", "psnr", "--out", "run")
+    assert bench("compare", "run", "run").code == 0
+    written = (tmp_path / "summary.md").read_text()
+    assert written.startswith("### rawbench regress: ref.json") and "### rawbench: run against run" in written
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none/summary.md"))
+    assert "cannot write the job's summary" in bench("compare", "run", "run").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -247,8 +272,8 @@ def test_a_reference_of_a_run(bench, tmp_path):
                   "--metrics", "psnr,mae", "--tolerance", "psnr=-0.1 dB")  # fmt: skip
     assert ended.code == 0, ended.err
     document = json.loads((tmp_path / "some.json").read_text())
-    assert document["reference"]["config"]["methods"] == ["steps"] and len(document["cells"]) == 5
-    tolerances = document["reference"]["tolerances"]
+    assert document["run"]["methods"] == ["steps"] and len(document["cells"]) == 5
+    tolerances = document["tolerances"]
     assert tolerances["psnr"] == "-0.1 dB" and tolerances["mae"] == "+0.1 %"
     assert bench("regress", "some.json").code == 0
     again = bench("reference", "create", "some.json", "--run", "run")

@@ -7,7 +7,9 @@ from dataclasses import replace
 
 import pytest
 
-from rawbench.report.charts import chart_data, make_charts, standalone, typical_points, write_charts
+from rawbench.report.chart_data import chart_data, typical_points
+from rawbench.report.chart_files import standalone, write_charts
+from rawbench.report.charts import make_charts
 
 METRICS = ["psnr", "ssim"]
 

@@ -8,7 +8,8 @@ import pytest
 
 from rawbench.judge.leaderboard import make_boards
 from rawbench.report.board import board_page
-from rawbench.report.charts import chart_data, make_charts, typical_points
+from rawbench.report.chart_data import chart_data, typical_points
+from rawbench.report.charts import make_charts
 from rawbench.report.page import render_page, script_json
 
 

@@ -11,12 +11,8 @@ from rawbench.results.rd import (
     Point,
     bd_psnr,
     bd_rate,
-    pareto_front,
     quality_at,
-    rate_at,
     sort_curve,
-    summarise_deltas,
-    upper_hull,
 )
 
 BOTH = pytest.mark.parametrize("interpolation", ["akima", "pchip"])
@@ -152,56 +148,21 @@ def test_cubic_is_refused() -> None:
         bd_rate(concave(RATES), concave(RATES), "cubic")  # type: ignore[arg-type]
 
 
-def test_summary_counts_what_has_no_number() -> None:
-    deltas = [bd_rate(concave(RATES), concave(RATES, f)) for f in (0.9, 0.8, 1.6)]
-    deltas.append(bd_rate([], []))
-    summary = summarise_deltas(deltas)
-    assert summary.mean == pytest.approx(10) and summary.median == pytest.approx(-10)
-    assert (summary.count, summary.without) == (3, 1)
-    assert summarise_deltas(deltas[-1:]).mean is None
-
-
 def test_sort_curve_refuses_rates_that_are_not_positive() -> None:
     with pytest.raises(ValueError, match="a rate of -1"):
         sort_curve([(-1, 40), (1, 50)])
-
-
-@given(points=clouds)
-def test_the_front_is_what_nothing_beats(points) -> None:
-    front = pareto_front(points)
-    assert all(a.rate < b.rate and a.quality < b.quality for a, b in zip(front, front[1:], strict=False))
-    for rate, quality in points:
-        assert any(p.rate <= rate and p.quality >= quality for p in front)
-
-
-@given(points=clouds, log_rate=st.booleans())
-def test_the_hull_is_concave_and_above_everything(points, log_rate) -> None:
-    hull, front = upper_hull(points, log_rate), pareto_front(points)
-    assert set(hull) <= set(front) and hull[0] == front[0] and hull[-1] == front[-1]
-    x = [math.log(p.rate) if log_rate else p.rate for p in hull]
-    for p in front:
-        position = math.log(p.rate) if log_rate else p.rate
-        assert np.interp(position, x, [h.quality for h in hull]) >= p.quality - 1e-6
-
-
-def test_hull_and_front_by_hand() -> None:
-    points = [(1, 30), (2, 31), (2, 29), (3, 40), (4, 39), (5, 42)]
-    assert pareto_front(points) == [(1, 30), (2, 31), (3, 40), (5, 42)]
-    assert upper_hull(points) == [(1, 30), (3, 40), (5, 42)]
 
 
 def test_interpolation_meets_its_points_and_never_leaves_the_curve() -> None:
     curve = concave(RATES)
     for rate, quality in curve:
         assert quality_at(curve, rate) == pytest.approx(quality)
-        assert rate_at(curve, quality) == pytest.approx(rate)
     assert math.isnan(quality_at(curve, 0.001)) and math.isnan(quality_at(curve, 1.0))
-    assert math.isnan(rate_at(curve, 10.0)) and math.isnan(rate_at(curve, 90.0))
     assert curve[1].quality < quality_at(curve, 0.02) < curve[2].quality
     assert quality_at(log_line(RATES), 0.1) == pytest.approx(50 + 6.02 * math.log2(0.1))
 
 
 def test_interpolation_of_too_few_points() -> None:
-    assert math.isnan(quality_at([], 1.0)) and math.isnan(rate_at([], 1.0))
+    assert math.isnan(quality_at([], 1.0))
     assert quality_at([(2.0, 40.0)], 2.0) == 40.0 and math.isnan(quality_at([(2.0, 40.0)], 3.0))
     assert quality_at([(2.0, 40.0), (2.0, 41.0)], 2.0) == 41.0

@@ -46,3 +46,26 @@ def test_notes_are_wrapped_between_words(shown):
     lines = shown(60, (note,))
     assert max(map(len, lines)) <= 60
     assert " ".join(lines).endswith(" ".join(note.split()))
+
+
+@pytest.mark.parametrize("columns", [20, 40, 60, 80, 100])
+def test_no_figure_is_ever_cut(shown, columns):
+    printed = "\n".join(shown(columns))
+    for row in [*BODY, *UNDER]:
+        for cell in row:
+            assert cell in printed, (columns, cell)
+    assert "…" not in printed and "..." not in printed
+
+
+def test_every_block_has_the_names(shown):
+    lines = shown(44)
+    heads = [line for line in lines if line.startswith("method ")]
+    assert len(heads) > 4 and all(line.split()[:3] == ["method", "rate", "point"] for line in heads)
+    assert max(map(len, lines)) <= 44
+
+
+def test_names_are_no_markup_and_no_control(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    print_cells(["method", "psnr"], [["[red]a[/red]\x1b[2J", "1"]], [], ["[b]note\x07"])
+    printed = capsys.readouterr().out
+    assert "[red]a[/red]?[2J" in printed and "[b]note?" in printed and "\x07" not in printed

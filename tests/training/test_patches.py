@@ -41,6 +41,16 @@ def test_a_batch_has_the_promised_form(frames):
     assert 0 <= batch["raw"].min() < batch["raw"].max() <= 1
 
 
+def test_pixels_of_the_whole_frame_come_beside_a_patch(frames):
+    plain, more = (FramePatches(frames, 32, Renditions(), 5, samples=count) for count in (0, 24))
+    batch, beside = plain.batch(3, 4), more.batch(3, 4)
+    assert np.array_equal(batch["raw"], beside["raw"]) and np.array_equal(batch["srgb"], beside["srgb"])
+    assert beside["frame_raw"].shape == beside["frame_srgb"].shape == (4, 3, 24, 24)
+    assert beside["frame_raw"].dtype == np.float32 and beside["frame_srgb"].dtype == np.uint8
+    whole = {tuple(frames[k].raw[0, 0] / np.float32(65535)) for k in range(len(frames))}
+    assert {tuple(corner) for corner in beside["frame_raw"][:, :, 0, 0]} <= whole
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_batches_do_not_depend_on_the_workers(frames, workers):
     patches = FramePatches(frames, 32, Renditions(), 7)

@@ -8,13 +8,16 @@ import numpy as np
 import pytest
 import torch
 from rawbench_learned.architecture import Architecture
-from rawbench_learned.codec import LearnedSerial
+from rawbench_learned.base import moments, solve
+from rawbench_learned.codec import WEIGHTS, LearnedSerial
+from rawbench_learned.economy import LAMBDAS
 from rawbench_learned.serial_task import SerialTask
-from rawbench_learned.task import VALIDATION_QUALITIES, LearnedTask
+from rawbench_learned.task import VALIDATION_QUALITIES, LearnedTask, image_base
 from rawbench_learned.weights import read_weights
 
 from rawbench import RatePoint
 from rawbench.errors import UsageError
+from rawbench.training.config import read_config
 
 from .conftest import scene
 from .test_codec import made
@@ -120,6 +123,35 @@ def test_export_makes_weights_and_the_serial_task_goes_on_from_them(task, tmp_pa
     payload = codec.encode(raw, srgb)
     assert torch.isfinite(codec.decode(payload, srgb)).all()
     assert 0.5 < 8 * len(payload) / raw[0].numel() / float(figures["bpp_255"]) < 2
+
+
+@pytest.mark.parametrize(("name", "task"), [("learned", LearnedTask), ("learned-ar", SerialTask)])
+def test_recorded_configurations_load_today(name, task):
+    config = read_config(WEIGHTS / f"{name}.toml", task.Config)
+    assert config.task.lambdas == LAMBDAS
+    assert config.data.validation_batches * config.data.batch >= 160
+    assert config.data.frame_samples and config.fit.average
+
+
+def test_the_base_of_a_patch_is_that_of_its_frame(task):
+    raw, srgb = scene(64, 96, 1)
+    patch = {"raw": raw[None, :, :32, :32], "srgb": srgb[None, :, :32, :32]}
+    whole = patch | {"frame_raw": raw[None], "frame_srgb": srgb[None]}
+    own, framed = image_base(task.model, patch), image_base(task.model, whole)
+    expected = solve(moments(raw, srgb), *(x.double().numpy() for x in (task.model.directions, task.model.offset)))
+    assert np.allclose(framed[0].numpy(), expected, rtol=1e-4, atol=1e-5)
+    assert not torch.allclose(own[0], framed[0], rtol=1e-2)
+    with torch.no_grad():
+        assert task.validate(whole)["objective"] != task.validate(patch)["objective"]
+
+
+def test_coding_imports_nothing_of_training():
+    code = (
+        "import sys, rawbench_learned.codec as c, rawbench_learned.serial\n"
+        "c.Learned.complexity(c.Learned.Options())\n"
+        "assert not {'compressai', 'lightning_fabric', 'pandas'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_plugin_module_imports_no_torch():

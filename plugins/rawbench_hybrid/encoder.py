@@ -1,0 +1,228 @@
+"""From raw and sRGB to bytes: the polynomial by what its bits buy, then the residual at one step of the quantiser."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from torch import Tensor
+
+import rawbench
+from rawbench.blocks.colour_axes import principal_rotation, rotation_matrix
+from rawbench.blocks.polynomial_coding import Quantised
+from rawbench.blocks.polynomial_fitting import fit_polynomial
+from rawbench_hybrid import quantiser, range_coding, tiles
+from rawbench_hybrid.bands import BandCoder, Choice, code_bands
+from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, LOSSY_HEADER, pack_bias
+from rawbench_hybrid.model import Model
+from rawbench_hybrid.search import ENOUGH, find_step
+from rawbench_hybrid.wavelet import Bands
+
+DEGREE = 5
+BASE_PRICE = 200.0  # decibels that a bit per pixel of the polynomial has to buy where it is all there is
+EXACT_PRICE = 4.0
+_LEAST_PRICE, _MIDDLE_PRICE = 4.0, 12.0
+_FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
+_TRIAL_PIXELS = 1 << 16
+_ROTATION_PIXELS = 1 << 20
+FILE_BYTES = 11  # that the file's own header takes of a budget
+_BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
+_SAMPLED_PIXELS = 1 << 20
+_SAMPLE_SIDE, _SAMPLE_COUNT = 320, 9
+_FULL_TRIALS = 4
+_CAUTION = 1.002
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A tile, and its residual's bands in three colours, float32."""
+
+    tile: tiles.Tile
+    bands: list[Bands]
+
+
+class Encoder:
+    """One image to encode.
+
+    Args:
+        model: what the coder starts from; not changed.
+        context: for stages, progress and records.
+        raw: float32 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
+    """
+
+    def __init__(self, model: Model, context: rawbench.Context, raw: Tensor, srgb: Tensor) -> None:
+        self.model, self.context, self.raw, self.srgb = model, context, raw, srgb
+        self.pixels = srgb[0].numel()
+
+    def lossy(self, index: int | None) -> bytes:
+        """Encode at a step of the quantiser; None: the polynomial alone."""
+        if index is None:
+            return self._fit(BASE_PRICE).to_bytes()
+        step = quantiser.step_of(index)
+        fitted = self._fit(self._price_at(step))
+        rotation = self._rotation(fitted)
+        prepared = self._prepare(fitted, rotation_matrix(rotation))
+        return fitted.to_bytes() + self._body(prepared, index, rotation, Choice(), worth=1.0)
+
+    def exact(self) -> bytes:
+        """Encode without loss on the 16-bit grid."""
+        fitted = self._fit(EXACT_PRICE)
+        return fitted.to_bytes() + self._exact_body(fitted)
+
+    def _exact_body(self, fitted: Quantised) -> bytes:
+        polynomial = fitted.polynomial()
+        change = self._best_change(polynomial)
+        coder = BandCoder(self.model.copy(), range_coding.WRITE)
+        count = len(tiles.windows(*self.srgb.shape[1:]))
+        for number, tile in enumerate(tiles.see_tiles(polynomial, self.srgb, tiles.exact_axes(change))):
+            self.context.part(0.2, 1.0)(number, count)
+            with self.context.stage("analysis"):
+                error = tiles.raw16(self.raw[(slice(None), *tile.window)]) - tile.prediction
+                given = tiles.analyse_exactly(error, change)
+            with self.context.stage("entropy"):
+                code_bands(coder, tile.features, EXACT_STEP, given=given)
+        return bytes([EXACT_MARK, change]) + coder.finish()
+
+    def within(self, most: int) -> bytes:
+        """Encode as well as a file of so many bytes can hold.
+
+        The polynomial's share follows from the step that is found with a first guess of it.
+
+        Raises:
+            SampleError: not even the polynomial fits.
+        """
+        room = most - FILE_BYTES
+        usual = float(np.interp(math.log(8 * room / self.pixels), np.log(_BUDGETS), _BUDGET_PRICES))
+        fitted = self._fit_within(room, usual)
+        if room - len(fitted.to_bytes()) > self.pixels:
+            exact = fitted.to_bytes() + self._exact_body(fitted)
+            if len(exact) <= room:
+                return exact
+        body, index = self._fill(fitted, room, quantiser.STEPS // 2)
+        fitted = self._fit_within(room, self._price_at(quantiser.step_of(index)))
+        body, _ = self._fill(fitted, room, index)
+        return fitted.to_bytes() + body
+
+    def _fill(self, fitted: Quantised, room: int, index: int) -> tuple[bytes, int]:
+        """The residual, for what a polynomial leaves of some bytes, and its step's index; ``index`` is tried first."""
+        axes, left, best = self._rotation(fitted), room - len(fitted.to_bytes()), b""
+        samples, ratio = self._samples(fitted, rotation_matrix(axes))
+
+        @cache
+        def body(index: int, price: float) -> bytes:
+            return self._body(samples, index, axes, Choice(price))
+
+        for _ in range(_FULL_TRIALS):
+            index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
+            whole = body(index, price)
+            if ratio != 1:
+                whole = self._body(self._prepare(fitted, rotation_matrix(axes)), index, axes, Choice(price))
+            if len(best) < len(whole) <= left:
+                best = whole
+            if ratio == 1 or ENOUGH * left <= len(best):
+                break
+            ratio = _CAUTION * max(len(whole), 1) / max(len(body(index, price)), 1)
+        return best, index
+
+    def _fit_within(self, room: int, price: float) -> Quantised:
+        """The polynomial at a price, or a higher one, at which it takes at most so many bytes."""
+        for _ in range(8):
+            fitted = self._fit(price)
+            if len(fitted.to_bytes()) <= room:
+                return fitted
+            price *= 4
+        raise rawbench.SampleError(f"{room + FILE_BYTES} bytes do not hold this image's polynomial")
+
+    def _samples(self, fitted: Quantised, axes: np.ndarray) -> tuple[list[Prepared], float]:
+        """Tiles to try steps on, and how many times as many pixels the image has: all of a small one."""
+        if self.pixels <= _SAMPLED_PIXELS:
+            return list(self._prepare(fitted, axes)), 1
+        height, width = self.srgb.shape[1:]
+        side, samples = _SAMPLE_SIDE, []
+        for number in range(_SAMPLE_COUNT):
+            top = (height - side) * (2 * (number // 3) + 1) // 6 if height > side else 0
+            left = (width - side) * (2 * (number % 3) + 1) // 6 if width > side else 0
+            part = (slice(None), slice(top, top + side), slice(left, left + side))
+            crop = Encoder(self.model, self.context, self.raw[part], self.srgb[part])
+            samples += list(crop._prepare(fitted, axes))
+        return samples, self.pixels / sum(s.tile.prediction[..., 0].size for s in samples)
+
+    def _fit(self, price: float) -> Quantised:
+        """Fit the polynomial; ``price`` in decibels that a bit per pixel has to buy."""
+        with self.context.stage("analysis"):
+            bit = price / max(self.pixels, _FEW_PIXELS)
+            return fit_polynomial(self.srgb, self.raw, DEGREE, bit, advance=self.context.part(0.0, 0.2))
+
+    def _price_at(self, step: int) -> float:
+        """What a bit per pixel is worth at a step, in decibels of what the polynomial leaves."""
+        stride = max(1, self.pixels // _TRIAL_PIXELS)
+        codes, target = self.srgb.reshape(3, -1)[:, ::stride], self.raw.reshape(3, -1)[:, ::stride]
+        with self.context.stage("analysis"):
+            fitted = fit_polynomial(codes, target, DEGREE, _MIDDLE_PRICE / max(self.pixels, _FEW_PIXELS))
+            left = fitted.polynomial().predict(codes.T).T.clamp(0.0, 1.0) - target.double()
+        error = float((left * left).mean()) * tiles.PEAK**2 + 1.0
+        price = Choice().price * (step / 16) ** 2 / (3 * error)
+        return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, BASE_PRICE))
+
+    def _body(
+        self, prepared: Iterable[Prepared], index: int, rotation: bytes, choice: Choice, worth: float = 0.0
+    ) -> bytes:
+        """The residual's bytes, or none, where they save less than ``worth`` times what they cost."""
+        step, sums, saved = quantiser.step_of(index), np.zeros((2, 2)), 0.0
+        coder = BandCoder(self.model.copy(), range_coding.WRITE)
+        for part in prepared:
+            with self.context.stage("entropy"):
+                real = [quantiser.in_steps(bands, step) for bands in part.bands]
+                coded = code_bands(coder, part.tile.features, step, real=real, choice=choice)
+                sums += quantiser.bias_sums(real, coded)
+                saved += _saved(real, coded)
+        stream = coder.finish()
+        if saved < worth * choice.price * 8 * (LOSSY_HEADER + len(stream)):
+            return b""
+        return bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + stream
+
+    def _rotation(self, fitted: Quantised) -> bytes:
+        """The rotation of the colour axes, three bytes, from some of the pixels."""
+        stride = max(1, self.pixels // _ROTATION_PIXELS)
+        rows = slice(None, None, stride)
+        with self.context.stage("analysis"):
+            error = tiles.raw16(self.raw[:, rows]) - tiles.predict(fitted.polynomial(), self.srgb[:, rows])
+            return principal_rotation(error)
+
+    def _prepare(self, fitted: Quantised, axes: np.ndarray) -> Iterator[Prepared]:
+        """Yield the tiles with what there is to code."""
+        count, advance = len(tiles.windows(*self.srgb.shape[1:])), self.context.part(0.2, 1.0)
+        for number, tile in enumerate(tiles.see_tiles(fitted.polynomial(), self.srgb, axes)):
+            advance(number, count)
+            with self.context.stage("analysis"):
+                error = tiles.raw16(self.raw[(slice(None), *tile.window)]) - tile.prediction
+                yield Prepared(tile, tiles.analyse(error, axes))
+
+    def _best_change(self, polynomial) -> int:
+        """The change of colours after which neighbours differ least."""
+        stride = max(1, self.pixels // _ROTATION_PIXELS)
+        error = tiles.raw16(self.raw[:, ::stride]) - tiles.predict(polynomial, self.srgb[:, ::stride])
+        return min(range(3), key=lambda change: _spread(error, change))
+
+
+def _saved(real, coded) -> float:
+    """The squared error in steps that coded bands save over zeros."""
+    total = 0.0
+    for exact, whole in zip(real, coded, strict=True):
+        pairs = [(exact.low, whole.low)]
+        pairs += [p for e, w in zip(exact.details, whole.details, strict=True) for p in zip(e, w, strict=True)]
+        total += sum(float((x[q != 0] ** 2).sum() - ((x - q)[q != 0] ** 2).sum()) for x, q in pairs)
+    return total
+
+
+def _spread(error: np.ndarray, change: int) -> float:
+    """About how many bits a reversible change of colours leaves, but for a constant: of the finest bands."""
+    total = 0.0
+    for bands in tiles.analyse_exactly(error, change):
+        for band in (bands.details or [(bands.low,)])[-1]:
+            total += band.size * math.log2(float(np.abs(band).mean(dtype=np.float64)) + 0.5) if band.size else 0.0
+    return total

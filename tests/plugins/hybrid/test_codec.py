@@ -1,0 +1,138 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from rawbench_hybrid import encoder, tiles
+from rawbench_hybrid.codec import BASE, EXACT, Hybrid
+from rawbench_hybrid.decoder import pack_bias, unpack_bias
+
+import rawbench
+from rawbench.errors import SampleError, StreamError, UsageError
+from rawbench.options import build_options
+
+from .conftest import scene
+
+
+def made(point=None, **values):
+    options = build_options(Hybrid.Options, values, "hybrid")
+    codec = Hybrid(options, point or Hybrid.rate_points(options)[0])
+    codec.setup(rawbench.Context())
+    return codec
+
+
+def at(index):
+    return made(next(p for p in Hybrid.rate_points(Hybrid.Options()) if p.index == index))
+
+
+def decibels(raw, decoded):
+    return -10 * math.log10(max(float(((raw.double() - decoded.double()) ** 2).mean()), 1e-12))
+
+
+def test_rate_points_rise_from_few_bytes_to_exact():
+    raw, srgb = scene(96, 128)
+    sizes, quality = [], []
+    for point in Hybrid.rate_points(Hybrid.Options()):
+        codec = made(point)
+        payload = codec.encode(raw, srgb)
+        sizes.append(len(payload))
+        quality.append(decibels(raw, codec.decode(payload, srgb)))
+    assert sizes == sorted(sizes) and sizes[0] < 100
+    assert all(b > a - 0.05 for a, b in zip(quality, quality[1:], strict=False))
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+@pytest.mark.parametrize("shape", [(1, 1), (7, 12), (33, 61)])
+def test_lossless_is_exact(shape, bits):
+    raw, srgb = scene(*shape, bits=bits)
+    codec = at(EXACT)
+    decoded = codec.decode(codec.encode(raw, srgb), srgb)
+    assert torch.equal(torch.round(decoded.double() * 65535), torch.round(raw.double() * 65535))
+
+
+def test_lossless_holds_whatever_the_srgb_says():
+    random = torch.Generator().manual_seed(0)
+    raw = torch.randint(0, 65536, (3, 20, 30), generator=random).double().div(65535).float()
+    srgb = torch.randint(0, 256, (3, 20, 30), generator=random).to(torch.uint8)
+    codec = at(EXACT)
+    decoded = codec.decode(codec.encode(raw, srgb), srgb)
+    assert torch.equal(torch.round(decoded.double() * 65535), torch.round(raw.double() * 65535))
+
+
+def test_tiles_code_the_same_image(monkeypatch):
+    raw, srgb = scene(70, 90)
+    codec = at(144)
+    whole = codec.decode(codec.encode(raw, srgb), srgb)
+    monkeypatch.setattr(tiles, "SIDE", 40)
+    assert len(tiles.windows(70, 90)) == 6
+    parts = codec.decode(codec.encode(raw, srgb), srgb)
+    assert abs(decibels(raw, parts) - decibels(raw, whole)) < 0.6
+    exact = at(EXACT)
+    assert torch.equal(torch.round(exact.decode(exact.encode(raw, srgb), srgb).double() * 65535).long(), tiles_of(raw))
+
+
+def tiles_of(raw):
+    return torch.from_numpy(tiles.raw16(raw)).permute(2, 0, 1).long()
+
+
+@pytest.mark.parametrize("most", [200, 700, 5000, 10**6])
+def test_a_budget_is_met(most):
+    raw, srgb = scene(96, 128, seed=2)
+    codec = made(max_bytes=most)
+    payload = codec.encode(raw, srgb)
+    size = len(payload) + encoder.FILE_BYTES
+    assert size <= most
+    if most < 10**6:
+        assert size >= 0.98 * most
+    else:
+        assert decibels(raw, codec.decode(payload, srgb)) > 110
+
+
+def test_a_budget_of_a_larger_image_is_met_from_samples(monkeypatch):
+    monkeypatch.setattr(encoder, "_SAMPLED_PIXELS", 5000)
+    monkeypatch.setattr(encoder, "_SAMPLE_SIDE", 32)
+    raw, srgb = scene(96, 128, seed=2)
+    size = len(made(max_bytes=3000).encode(raw, srgb)) + encoder.FILE_BYTES
+    assert 0.9 * 3000 <= size <= 3000
+
+
+def test_a_budget_that_holds_nothing_is_refused():
+    raw, srgb = scene(16, 16)
+    with pytest.raises(UsageError, match="max_bytes"):
+        made(max_bytes=10)
+    try:
+        assert len(made(max_bytes=40).encode(raw, srgb)) + encoder.FILE_BYTES <= 40
+    except SampleError as error:
+        assert "40 bytes" in str(error)
+
+
+def test_the_polynomial_alone_where_nothing_is_left():
+    _, srgb = scene(40, 40)
+    raw = torch.zeros(3, 40, 40)
+    assert len(at(48).encode(raw, srgb)) < 60
+
+
+def test_quality_is_a_rate_point():
+    [point] = Hybrid.rate_points(build_options(Hybrid.Options, {"quality": "0.5"}, "hybrid"))
+    assert (point.index, point.name) == (120, "q=0.5")
+    [exact] = Hybrid.rate_points(Hybrid.Options(quality=1.0))
+    assert exact.index == EXACT
+    assert Hybrid.rate_points(Hybrid.Options(quality=0.0))[0].index == BASE
+
+
+def test_bytes_that_follow_or_are_missing_are_told():
+    raw, srgb = scene(40, 50)
+    codec = at(128)
+    payload = codec.encode(raw, srgb)
+    with pytest.raises(StreamError, match="follow"):
+        codec.decode(payload + bytes(40) + b"x", srgb)
+    base = at(BASE).encode(raw, srgb)
+    for rest in (b"\xf5abcde", b"\x10", b"\xff", b"\xff\x07"):
+        with pytest.raises(StreamError, match="sense"):
+            codec.decode(base + rest, srgb)
+
+
+def test_biases_are_a_byte():
+    for one in range(-8, 8):
+        assert unpack_bias(pack_bias((one, -one - 1))) == (one, -one - 1)
