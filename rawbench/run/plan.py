@@ -258,6 +258,18 @@ def _rate_points(
     return found
 
 
+def shard_of(ids: list[str], shard: str) -> list[str]:
+    """Every N-th image from the I-th, of a shard ``I/N``.
+
+    Raises:
+        UsageError: I is not from 1 to N.
+    """
+    part, parts = (int(text) for text in shard.split("/"))
+    if not 1 <= part <= parts:
+        raise UsageError(f"--shard {shard}: the part is not from 1 to {parts}")
+    return ids[part - 1 :: parts]
+
+
 def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[list[SampleInfo], list[str]]:
     opened = open_dataset(dataset, catalogue)
     ids = opened.ids(config.split)
@@ -267,6 +279,8 @@ def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tup
     ids = [id for id in ids if not config.images or id in config.images][: config.limit]
     if not ids:
         raise UsageError(f"dataset {dataset.label}: split {config.split!r} has no images")
+    if config.shard:
+        ids = shard_of(ids, config.shard)
     infos: list[SampleInfo] = []
     problems: list[str] = []
     for id in ids:
