@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from rawbench.errors import UsageError, suggest
-from rawbench.report.charts import COLOURS
+from rawbench.report.axes import COLOURS
 from rawbench.results.means import Group
 from rawbench.results.rd import Point, quality_at, sort_curve
 from rawbench.results.run import Run

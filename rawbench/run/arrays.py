@@ -41,11 +41,6 @@ def encode(
     Raises:
         UsageError: unknown method, option or rate point, or an sRGB of a depth that the method does not take.
         SampleError: the arrays are no pair of raw and sRGB.
-
-    Example::
-
-        stream = rawbench.encode("residual", raw, srgb, rate_point=4)
-        again = rawbench.decode(stream, srgb)
     """
     from rawbench.options import build_options, parse_spec
     from rawbench.plugins import load_plugins

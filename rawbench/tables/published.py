@@ -49,21 +49,27 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
 
 def read_all_published(files: Iterable[str]) -> list[dict[str, str]]:
     """The shipped rows, and those of further files ("" names none), in the same columns."""
-    return [row for path in (None, *(Path(file) for file in files if file)) for row in read_published(path)]
+    return [
+        row for path in (None, *(Path(file) for file in dict.fromkeys(files) if file)) for row in read_published(path)
+    ]
 
 
-def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of the published table; sources and protocols are numbered as in ``published_notes``."""
-    rows = read_published(path)
+def published_cells(files: Iterable[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the published table; sources and protocols are numbered as in ``published_notes``.
+
+    Args:
+        files: further ones, as ``read_all_published`` takes them.
+    """
+    rows = read_all_published(files)
     numbers = {text: str(number) for number, text in enumerate(_remarks(rows), 1)}
     body = [[row[name] for name in _SHOWN.values()] + [numbers[_remark(row)]] for row in rows]
     return [*_SHOWN, "note"], body
 
 
-def published_notes(path: Path | None = None) -> list[str]:
+def published_notes(files: Iterable[str] = ()) -> list[str]:
     """What stands under the published table: that nothing of it was measured here, then each source and protocol."""
     first = "published, not measured here: other images, rates and PSNRs than those above; never to be ranked with them"
-    return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_published(path)), 1))]
+    return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_all_published(files)), 1))]
 
 
 def _remarks(rows: list[dict[str, str]]) -> list[str]:
