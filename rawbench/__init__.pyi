@@ -6,6 +6,8 @@ from .external.codec import ExternalCodec
 from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
+from .results.run import Run
+from .results.store import Outcome
 from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 
 __version__: str
@@ -19,11 +21,13 @@ __all__ = [
     "ExternalCodec",
     "Metric",
     "Options",
+    "Outcome",
     "Paper",
     "PluginError",
     "Problem",
     "RatePoint",
     "RawbenchError",
+    "Run",
     "Sample",
     "SampleError",
     "SampleInfo",

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import rawpy
@@ -84,7 +85,7 @@ class CameraFile:
 
 
 class OpenedFile:
-    """A camera file that is open: read once, unpacked once, and rendered as often as it is asked.
+    """A camera file that is open: read once, unpacked once, demosaiced once.
 
     What is wrong with it is a SampleError that names it.
     """
@@ -114,7 +115,7 @@ class OpenedFile:
     def warning(self) -> str:
         """What is odd about the sensor's values: none that makes use of the upper bits; empty where all is well."""
         largest, white = int(self._raw.raw_image_visible.max()), self.info.white
-        if largest.bit_length() > white.bit_length() - _UNUSED_BITS:
+        if largest <= max(self.info.black) or largest.bit_length() > white.bit_length() - _UNUSED_BITS:
             return ""
         bits = largest.bit_length()
         return (
@@ -129,20 +130,30 @@ class OpenedFile:
         return {name: float(value) for name, value in found.items() if value > 0}
 
     def raw16(self, raw_space: str = "camera") -> np.ndarray:
-        """The raw: ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
-        gamma=(1, 1))``, uint16 (H, W, 3); in ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut).
+        """The raw, uint16 (H, W, 3).
+
+        ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1))``; in
+        ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut).
         """
-        space = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}[raw_space]
-        return self._render(output_color=space, output_bps=16, gamma=(1, 1))
+        if raw_space == "camera":
+            return self._linear
+        return self._demosaiced(rawpy.ColorSpace.XYZ)
 
     def srgb(self, bits: int = 8) -> np.ndarray:
-        """The sRGB: ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16 bits."""
-        return self._render(output_bps=bits)
+        """The sRGB, bit by bit that of ``postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=bits)``."""
+        from rawbench.camera.libraw_rendition import render
 
-    def _render(self, **how: Any) -> np.ndarray:
-        if self._white is not None:
-            how["user_sat"] = self._white
-        pixels = self._raw.postprocess(use_camera_wb=True, no_auto_bright=True, **how)
+        return render(self._linear, self._raw.color_matrix[:, :3], bits)
+
+    @cached_property
+    def _linear(self) -> np.ndarray:
+        return self._demosaiced(rawpy.ColorSpace.raw)
+
+    def _demosaiced(self, space: rawpy.ColorSpace) -> np.ndarray:
+        white: Any = {} if self._white is None else {"user_sat": self._white}
+        pixels = self._raw.postprocess(
+            output_color=space, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1), **white
+        )
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise SampleError(f"{self.path}: LibRaw gives no three-channel image; this sensor is not supported")
         return pixels
@@ -167,8 +178,11 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
     tiff = read_tiff(data)
     try:
-        with rawpy.imread(io.BytesIO(data)) as raw:
-            problem = _unsupported(raw, tiff)
+        with _silenced():
+            opened = rawpy.imread(io.BytesIO(data))
+        with opened as raw:
+            with _silenced():
+                problem = _unsupported(raw, tiff)
             if problem:
                 raise SampleError(f"{path}: {problem}: not supported")
             yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
@@ -176,6 +190,20 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """What LibRaw itself writes to the screen of a damaged file, past everybody; the exception says it too."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_camera_info(path: Path) -> CameraFileInfo:

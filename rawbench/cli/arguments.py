@@ -100,3 +100,22 @@ def run_folder(out: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="rawbench-") as folder:
         yield Path(folder)
+
+
+def write_step_summary(markdown: str) -> None:
+    """Add to the summary of a GitHub Actions job; nothing elsewhere.
+
+    Raises:
+        RawbenchError: the file cannot be written.
+    """
+    import os
+
+    from rawbench.errors import RawbenchError
+
+    if not (name := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    try:
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(f"{markdown}\n\n")
+    except OSError as error:
+        raise RawbenchError(f"cannot write the job's summary {name}: {error.strerror}") from None
