@@ -17,7 +17,7 @@ import numpy as np
 import rawpy
 
 from rawbench.camera.alignment import Box
-from rawbench.camera.cfa import SIMULATED_SOFTWARE
+from rawbench.camera.cfa import CFA_ORDERS, SIMULATED_SOFTWARE
 from rawbench.camera.color import SRGB_TO_XYZ
 from rawbench.camera.facts import CameraFacts
 from rawbench.camera.tiff import Tiff, read_tiff
@@ -151,7 +151,7 @@ class OpenedFile:
         return self._demosaiced(rawpy.ColorSpace.raw)
 
     def _demosaiced(self, space: rawpy.ColorSpace) -> np.ndarray:
-        white: Any = {} if self._white is None else {"user_sat": self._white}
+        white: dict[str, Any] = {} if self._white is None else {"user_sat": self._white}
         pixels = self._raw.postprocess(
             output_color=space, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1), **white
         )
@@ -177,6 +177,8 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         data = path.read_bytes()
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise SampleError(f"{path}: an empty file")
     tiff = read_tiff(data)
     try:
         with _silenced():
@@ -189,6 +191,10 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
             yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
     except rawpy.LibRawFileUnsupportedError as error:
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
+    except NotImplementedError as error:  # rawpy's, of patterns that only X-Trans-like or damaged files have
+        raise SampleError(f"{path}: colour filters that are not supported ({error})") from error
+    except rawpy.LibRawIOError as error:
+        raise SampleError(f"{path}: cut short, or no camera file (LibRaw: {_reason(error)})") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
 
@@ -255,6 +261,8 @@ def _unsupported(raw: rawpy.RawPy, tiff: Tiff) -> str:
         return f"a {rows}x{columns} colour filter pattern ({'X-Trans' if rows == 6 else 'Quad Bayer'})"
     if raw.num_colors != 3:
         return f"a sensor of {raw.num_colors} colours"
+    if _cfa(raw) not in CFA_ORDERS:
+        return f"a colour filter order {_cfa(raw)}"
     if abs(raw.sizes.pixel_aspect - 1) > _SQUARE:
         return f"pixels that are not square ({raw.sizes.pixel_aspect:.4g} times as wide as high)"
     black, white = min(signed(level) for level in raw.black_level_per_channel), int(raw.white_level)

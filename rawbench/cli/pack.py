@@ -64,8 +64,8 @@ def pack(
 
     Of a folder, all camera files in it and below it are packed.
     """
-    from rawbench.cli.arguments import choose_point
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
     _refuse_contradictions(rate_point, max_bytes, output, out)
     name, given = parse_spec(method)

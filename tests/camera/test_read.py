@@ -142,6 +142,7 @@ class Sensor:
     raw_type = rawpy.RawType.Flat
     raw_pattern = np.array([[0, 1], [3, 2]])
     num_colors = 3
+    color_desc = b"RGBG"
     sizes = SimpleNamespace(pixel_aspect=1.0)
     black_level_per_channel = (512,) * 4
     white_level = 16300
@@ -169,3 +170,9 @@ def test_renditions_of_two_sizes_are_refused(tmp_path):
     raw, srgb = np.zeros((4, 6, 3), np.uint16), np.zeros((6, 4, 3), np.uint8)
     with pytest.raises(SampleError, match=r"a\.dng: raw and sRGB differ in size \(6x4 and 4x6\)"):
         module._check_renditions(tmp_path / "a.dng", raw, srgb)
+
+
+def test_filters_of_another_order_are_refused(tmp_path):
+    path = write_dng(tmp_path / "a.dng", change={33422: (1, 4, bytes((0, 1, 1, 1)))})
+    with pytest.raises(SampleError, match="a.dng: a colour filter order RGGG"):
+        read_camera_info(path)
