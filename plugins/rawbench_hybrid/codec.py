@@ -23,18 +23,25 @@ class Hybrid(rawbench.Codec):
     """A polynomial of the sRGB, and its residual in wavelets, from some dozen bytes to lossless.
 
     Payload: the coded polynomial. Then nothing, or the residual: one byte (index of the quantiser's step), three
-    (rotation of the colour axes onto the residual's principal axes), one (where in its interval a magnitude lies) and
-    the range coder's bytes. Lossless: a byte 255, one (change of colours) and the range coder's bytes.
+    (rotation of the colour axes onto the residual's principal axes), one (where in its interval a magnitude lies), the
+    guide (how far the sRGB's texture is believed: `guide`), and the range coder's bytes. Lossless: a byte 255, one
+    (change of colours) and the range coder's bytes.
     """
 
     name: ClassVar[str] = "hybrid"
     summary: ClassVar[str] = "polynomial, and its residual in wavelets under mixed adaptive contexts, up to lossless"
-    paper: ClassVar[str] = (
-        "No published method. Ideas: a per-image polynomial (as `poly`); wavelets with contexts of neighbours, parents "
-        "and other bands (Wu, 'ECECOW', Asilomar 1997; JPEG 2000); logistic mixing of adaptive counters (Mahoney's PAQ "
-        "compressors, Florida Tech CS-2005-16); side information of the decoder as context, here the sRGB. Our "
-        "specification: all of it; integers wherever the coder is steered; counters and mixing weights that start "
-        "from what they learned on simulated photographs, and go on learning in the image. No code of others was used."
+    paper: ClassVar[rawbench.Paper] = rawbench.Paper(
+        citation=(
+            "No published method. Ideas: a per-image polynomial (as `poly`); wavelets with contexts of neighbours, "
+            "parents and other bands (Wu, 'ECECOW', Asilomar 1997; JPEG 2000); logistic mixing of adaptive counters "
+            "(Mahoney's PAQ compressors, Florida Tech CS-2005-16); side information of the decoder as context, here "
+            "the sRGB."
+        ),
+        ours=(
+            "All of it; integers wherever the coder is steered; counters and mixing weights that start from what they "
+            "learned on simulated photographs, and go on learning in the image."
+        ),
+        licence="No code of others was used.",
     )
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(
         needs_training=True, srgb_bits=(8, 16), lossless=True

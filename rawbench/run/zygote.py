@@ -187,8 +187,10 @@ def _answer(handler: Handler, catalogue: Catalogue, request: Request, descriptor
 
 
 def _end_of(child: int, pipe: Connection) -> int | None:
-    """Wait for a child: its exit code, negative for a signal; None where the owner was gone before, and the child is
-    killed."""
+    """Wait for a child: its exit code, negative for a signal.
+
+    None where the owner was gone before, and the child is killed.
+    """
     with suppress(OSError):
         os.setpgid(child, child)
     poller = select.poll()
