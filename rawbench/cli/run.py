@@ -71,8 +71,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     from rawbench.results.run import read_run
     from rawbench.tables.run_table import print_table, shown_metrics
 
-    command = " ".join(["rawbench", *sys.argv[1:]])
-    untimed: list[str] = []
+    command, untimed = " ".join(["rawbench", *sys.argv[1:]]), []
     try:
         with make_progress() as progress:
             summary = run_plan(plan, settings, catalogue, folder, device, progress, rerun, command)
@@ -84,8 +83,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
         raise click.exceptions.Exit(130) from None
     click.echo()
-    measured = read_run(folder)
-    print_table(measured, shown_metrics(measured, settings.metrics))
+    print_table(measured := read_run(folder), shown_metrics(measured, settings.metrics))
     _finish(plan, summary, untimed)
 
 

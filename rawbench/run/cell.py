@@ -27,12 +27,12 @@ from rawbench.run.ceiling import ceiling_psnr
 from rawbench.run.coding import Encoded
 from rawbench.run.decoder import Decoder
 from rawbench.run.encoder import Encoder, EncodeRequest
+from rawbench.run.facts import CellFacts, StreamFacts
 from rawbench.run.failure import failure_of
 from rawbench.run.measuring import measure
 from rawbench.run.own_rendition import carrier_path, sample_of_stream
 from rawbench.run.pairs import check_depth, check_sample
-from rawbench.run.plan import Cell, decode_key, metric_key, open_dataset
-from rawbench.run.rate import bits_per_padded_pixel, bits_per_pixel
+from rawbench.run.plan import Cell, metric_key, open_dataset
 from rawbench.run.shared import Block, Pixels
 from rawbench.srgb import bits_of
 
@@ -140,58 +140,45 @@ def run_job(job: Job) -> Outcome:
 
     Datasets, the last image and the processes of encoder and decoder are kept for the next cell of this process.
     """
-    started = time.perf_counter()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
         bench = _bench_of(job)
     except Exception as error:
         return _failed(job.cell, error)
-    method_seconds = None
     try:
-        outcome, method_seconds = run_cell(job, bench)
+        outcome = run_cell(job, bench)
     except (Exception, SystemExit) as error:
         outcome = _failed(job.cell, error)
-    image = bench.ceiling_of(job.cell) if job.ceiling else {}
-    facts = dict(outcome.facts)
-    if method_seconds is not None:
-        facts["harness_seconds"] = time.perf_counter() - started - method_seconds
-    return replace(outcome, facts=facts, image=image)
+    return replace(outcome, image=bench.ceiling_of(job.cell) if job.ceiling else {})
 
 
-def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
+def run_cell(job: Job, bench: Bench) -> Outcome:
     """Encode, write, read back, decode, measure.
-
-    Returns:
-        The outcome, and the seconds that the method and the metrics took of it: the rest is the harness's.
 
     Raises:
         Exception: whatever codec or dataset raised.
     """
+    started = time.perf_counter()
     cell, path = job.cell, job.streams / f"{job.cell.key}.rbs"
     pixels = bench.load(cell)
     codec_class = bench.catalogue.methods.load(cell.method.name)
     check_depth(codec_class, validated(codec_class.Options, cell.method.options), pixels.sample("cpu").srgb)
-    facts: dict[str, Any] = {}
-    method_seconds = 0.0
-    if job.known_stream is None or _digest_of(path) != job.known_stream:
-        encoded = encode_to_file(job, bench, pixels, path)
-        facts = {
-            "encode_seconds": encoded.seconds,
-            "bits_estimated": encoded.bits_estimated,
-            "recorded": encoded.recorded,
-        }
-        method_seconds += encoded.seconds + encoded.setup_seconds
+    known = job.known_stream is not None and _digest_of(path) == job.known_stream
+    encoded = None if known else encode_to_file(job, bench, pixels, path)
     pixels = _on_carrier(pixels, path)
     stream = path.read_bytes()
     decoded = bench.decoder.decode(
         cell.method.name, cell.method.resources, stream, pixels.srgb, cell.device, job.threads
     )
-    facts |= {"decode_seconds": decoded.seconds, **facts_of_stream(stream, cell)}
+    facts = StreamFacts.of(stream, cell)
     metrics = [bench.catalogue.metrics.load(name) for name in job.metrics]
-    measured = measure(metrics, pixels, decoded.raw, cell.device, partial(metric_key, cell.key, facts["decode_key"]))
-    method_seconds += decoded.seconds + decoded.setup_seconds + measured.seconds
-    return Outcome(cell.key, "ok", "", facts, measured.values, trace=measured.trace), method_seconds
+    measured = measure(metrics, pixels, decoded.raw, cell.device, partial(metric_key, cell.key, facts.decode_key))
+    others = decoded.seconds + decoded.setup_seconds + measured.seconds
+    if encoded is not None:
+        others += encoded.seconds + encoded.setup_seconds
+    columns = CellFacts(facts, decoded.seconds, encoded, time.perf_counter() - started - others).columns()
+    return Outcome(cell.key, "ok", "", columns, measured.values, trace=measured.trace)
 
 
 def encode_to_file(job: Job, bench: Bench, pixels: Pixels, path: Path) -> Encoded:
@@ -208,19 +195,6 @@ def encode_to_file(job: Job, bench: Bench, pixels: Pixels, path: Path) -> Encode
         write_atomically(carrier_path(path, carrier), carrier)
     write_atomically(path, encoded.stream)
     return encoded
-
-
-def facts_of_stream(stream: bytes, cell: Cell) -> dict[str, Any]:
-    """What a cell's file says by its size and content."""
-    height, width = cell.image.height, cell.image.width
-    digest = hashlib.sha256(stream).hexdigest()
-    return {
-        "stream_bytes": len(stream),
-        "bpp": bits_per_pixel(len(stream), height, width),
-        "bpp_padded": bits_per_padded_pixel(len(stream), height, width),
-        "stream_digest": digest,
-        "decode_key": decode_key(digest, cell.method, cell.device),
-    }
 
 
 def _on_carrier(pixels: Pixels, path: Path) -> Pixels:

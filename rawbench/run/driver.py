@@ -101,12 +101,7 @@ def run_plan(
         lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
         jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
-        before = _Tally()
-        again = {job.cell.key for job in jobs}
-        for cell in plan.cells:
-            if cell.key in known and cell.key not in again:
-                before.count(known[cell.key]["status"], _troubles_of_row(cell, known[cell.key], plan))
-        now = _Tally()
+        before, now = _left(plan, known, jobs), _Tally()
         order = _rate_order(plan)
         for cell, outcome in _execute(jobs, config, catalogue):
             store.put_outcome(_columns(cell, order, environment, known.get(cell.key), outcome), outcome)
@@ -141,18 +136,23 @@ class _Tally:
             self.messages += messages
 
 
+def _left(plan: Plan, known: Mapping[str, Mapping[str, Any]], jobs: list[Job]) -> _Tally:
+    """What an earlier run could not do, and this one does not try again."""
+    before, again = _Tally(), {job.cell.key for job in jobs}
+    for cell in plan.cells:
+        if cell.key in known and cell.key not in again:
+            row = known[cell.key]
+            failed = {name: message for (name, _), message in row["failed_metrics"].items() if name in plan.metrics}
+            lines = [f"{cell.title}: metric {name}: {message}" for name, message in failed.items()]
+            before.count(row["status"], lines if row["status"] == "ok" else [row["message"]])
+    return before
+
+
 def troubles_of(cell: Cell, outcome: Outcome) -> list[str]:
     """A line for a cell without figures, or one for each of its metrics that failed."""
     if outcome.status != "ok":
         return [outcome.message]
     return [f"{cell.title}: metric {m.metric}: {m.message}" for m in outcome.measurements if m.message]
-
-
-def _troubles_of_row(cell: Cell, row: Mapping[str, Any], plan: Plan) -> list[str]:
-    if row["status"] != "ok":
-        return [row["message"]]
-    failed = {name: message for (name, _), message in row["failed_metrics"].items()}
-    return [f"{cell.title}: metric {name}: {failed[name]}" for name in plan.metrics if name in failed]
 
 
 def _stream_folder(folder: Path) -> Path:

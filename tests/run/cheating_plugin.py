@@ -6,8 +6,10 @@ import gc
 import os
 import sys
 import threading
+import time
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 
@@ -246,6 +248,17 @@ class Ends(Mean):
         return payload
 
 
+class Sleeps(Blank):
+    """Its decoder says who it is and never ends."""
+
+    name = "sleeps"
+
+    def decode(self, payload, srgb):
+        Path(os.environ["SLEEPER"]).write_text(str(os.getpid()))
+        time.sleep(600)
+        return super().decode(payload, srgb)
+
+
 class Twins(Tiny):
     """Two images of the same pixels."""
 
@@ -307,6 +320,7 @@ class Quits(rawbench.Metric):
 
 CODECS = (
     Blank, Global, OnClass, Cached, Thread, Environment, Frames, Subclass, Late, Hoarder, Writes, Meddles, Ends,
+    Sleeps,
 )  # fmt: skip
 
 
