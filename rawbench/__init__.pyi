@@ -6,8 +6,10 @@ from .external.codec import ExternalCodec
 from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
+from .results.loading import load
 from .results.run import Run
 from .results.store import Outcome
+from .run.arrays import decode, encode
 from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 
 __version__: str
@@ -34,5 +36,8 @@ __all__ = [
     "StreamError",
     "UsageError",
     "__version__",
+    "decode",
+    "encode",
     "hookimpl",
+    "load",
 ]

@@ -11,8 +11,8 @@ import rawbench
 from rawbench.plugins import load_plugins
 from rawbench.testing.scenes import kit_images
 
-METHODS = sorted(set(load_plugins().methods.names()) - {"external", "learned-ar"})
-"""Without what runs programs of others, and what copies for each of its pixels by design: its own tests have it."""
+METHODS = sorted(set(load_plugins().methods.names()) - {"external"})
+"""Without what runs programs of others."""
 MOST_COPIES = 1000
 """Of one image, each way; it has 1,536 pixels. Most of them are constants of polynomials, as many for any size."""
 

@@ -60,7 +60,7 @@ class _Trials:
     missed: dict[float, float] = field(default_factory=dict)
 
     def encode(self, gain: float, way: int) -> tuple[int, bool]:
-        """Try to gain decibels over planes of zeros: how many bytes it takes, and, if it fits, whether it is sound."""
+        """Try to gain decibels over planes of zeros: how many bytes that takes, and whether it fits and is sound."""
         self.left -= 1
         planes = turned(self.planes, way)
         body = jpeg2000.encode(planes, self.nothing + gain)

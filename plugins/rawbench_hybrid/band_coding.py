@@ -38,7 +38,8 @@ def _starts(sizes: np.ndarray, first: int) -> np.ndarray:
 MAGNITUDE_STARTS = _starts(KINDS * DECISIONS * MAGNITUDE_CONTEXTS, 0)
 SIGN_STARTS = _starts(KINDS * SIGN_CONTEXTS, int(MAGNITUDE_STARTS[-1]))
 MANTISSA_START = int(SIGN_STARTS[-1])
-COUNTERS = MANTISSA_START + _MOST_DEPTH * 2 * DECISIONS * LEVELS
+FLAG_START = MANTISSA_START + _MOST_DEPTH * 2 * DECISIONS * LEVELS  # by kind, and whether the parent is empty
+COUNTERS = FLAG_START + 2 * KINDS
 # Sets of weights: by kind and decision, first of quiet places; by surroundings and decision; of signs, by kind, and one
 # for all.
 BUSY_WEIGHTS = KINDS * DECISIONS
@@ -280,3 +281,15 @@ def code_band(coder, model, real, q, known, kind, choice):
                 index, inputs, negative, kind,
             )  # fmt: skip
             q[y, z] = -magnitude if negative else magnitude
+
+
+@_compiled
+def code_flag(coder, model, flag, at):
+    """Code whether a band holds anything, by one counter; returns it."""
+    state, buffer, mode, costs, total = coder
+    counters, _, (_, _, paces, _), limit, _ = model
+    chance = chance_of(counters, at)
+    flag = code_bit(state, buffer, mode, flag, chance)
+    total[0] += _cost(costs, flag, chance)
+    count_in(counters, at, flag, paces, limit)
+    return flag

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from rawbench_hybrid import range_coding
-from rawbench_hybrid.band_coding import LOW_KIND, RIM, code_band
+from rawbench_hybrid.band_coding import FLAG_START, LOW_KIND, RIM, code_band, code_flag
 from rawbench_hybrid.features import Features
 from rawbench_hybrid.model import Model
 from rawbench_hybrid.wavelet import Bands
@@ -61,11 +61,11 @@ class BandCoder:
         """How many bytes a reader has asked for; it looks four ahead."""
         return int(self._state[range_coding.POSITION])
 
-    def bit(self, bit: int) -> int:
-        """Code a bit that nothing is known of."""
+    def flag(self, flag: int, kind: int, parent: bool) -> int:
+        """Code whether a band holds anything, given whether its parent does."""
         self._make_room(1)
-        self._bits[0] += 1
-        return int(range_coding.code_bit(self._state, self._buffer, self.mode, bit, 32768))
+        coder = self._state, self._buffer, self.mode, COSTS, self._bits
+        return int(code_flag(coder, self.model.arguments, flag, FLAG_START + 2 * kind + parent))
 
     def band(self, real: np.ndarray, q: np.ndarray, known: tuple, kind: int, choice: Choice) -> None:
         """Code a band; see `band_coding.code_band`."""
@@ -112,7 +112,7 @@ def code_bands(
     for colour in range(3):
         source = [b.low for b in (real or given)][colour : colour + 1]
         known = (_NOTHING, _pair(lows), _pair([]), rimmed(np.zeros(shape, np.int32)), features.light[0])
-        lows.append(_code(coder, source, shape, known, step, LOW_KIND + colour, choice, flagged=False))
+        lows.append(_code(coder, source, shape, known, step, LOW_KIND + colour, choice))
     count = len(features.texture[0].details)
     coded: list[list[list[np.ndarray]]] = [[] for _ in range(3)]
     for number in range(count):
@@ -146,7 +146,7 @@ def _code_level(coder, features: Features, number: int, parents, settings, sourc
     return [[bands[orientation] for orientation in range(3)] for bands in done]
 
 
-def _code(coder: BandCoder, source, shape, known, step: int, kind: int, choice: Choice, flagged=True) -> np.ndarray:
+def _code(coder: BandCoder, source, shape, known, step: int, kind: int, choice: Choice) -> np.ndarray:
     """Code one band of one colour: an int32 plane with a rim."""
     q = np.zeros((shape[0] + 2 * RIM, shape[1] + 2 * RIM), np.int32)
     if not shape[0] or not shape[1]:
@@ -156,10 +156,9 @@ def _code(coder: BandCoder, source, shape, known, step: int, kind: int, choice: 
         real = np.ascontiguousarray(source[0])
     elif source:
         q[RIM:-RIM, RIM:-RIM] = source[0]
-    if flagged:
-        empty = bool(source) and not (real.size and float(np.abs(real).max()) >= _SMALLEST) and not q.any()
-        if not coder.bit(0 if empty else 1):
-            return q
+    empty = bool(source) and not (real.size and float(np.abs(real).max()) >= _SMALLEST) and not q.any()
+    if not coder.flag(0 if empty else 1, kind, bool(known[0].any())):
+        return q
     scale = max(1, (32 << 12) // step)
     step_class = min(max(step.bit_length() - 4, 0), 15)
     coder.band(real, q, (*known, scale, step_class), kind, choice)

@@ -23,8 +23,9 @@ class Hybrid(rawbench.Codec):
     """A polynomial of the sRGB, and its residual in wavelets, from some dozen bytes to lossless.
 
     Payload: the coded polynomial. Then nothing, or the residual: one byte (index of the quantiser's step), three
-    (rotation of the colour axes onto the residual's principal axes), one (where in its interval a magnitude lies) and
-    the range coder's bytes. Lossless: a byte 255, one (change of colours) and the range coder's bytes.
+    (rotation of the colour axes onto the residual's principal axes), one (where in its interval a magnitude lies), the
+    guide (how far the sRGB's texture is believed: `guide`), and the range coder's bytes. Lossless: a byte 255, one
+    (change of colours) and the range coder's bytes.
     """
 
     name: ClassVar[str] = "hybrid"

@@ -12,6 +12,7 @@ from rawbench.blocks.colour_axes import ROTATION_BYTES, rotation_matrix
 from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, code_bands
+from rawbench_hybrid.guide import plus, read_guide
 from rawbench_hybrid.model import Model
 
 EXACT_STEP = 16  # one unit of 16 bits: what contexts of lossless coefficients are in
@@ -47,7 +48,8 @@ def _read_lossy(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
     step = quantiser.step_of(body[0])
     axes = rotation_matrix(body[1 : 1 + ROTATION_BYTES])
     bias = unpack_bias(body[LOSSY_HEADER - 1])
-    coder = BandCoder(model.copy(), range_coding.READ, body[LOSSY_HEADER:])
+    guide, stream = read_guide(body[LOSSY_HEADER:])
+    coder = BandCoder(model.copy(), range_coding.READ, stream)
     out = torch.empty(srgb.shape, device=srgb.device)
     count = len(tiles.windows(*srgb.shape[1:]))
     for number, tile in enumerate(tiles.see_tiles(polynomial, srgb, axes)):
@@ -55,9 +57,12 @@ def _read_lossy(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
         with context.stage("entropy"):
             coded = code_bands(coder, tile.features, step)
         with context.stage("synthesis"):
-            error = tiles.synthesise([quantiser.from_steps(bands, step, bias) for bands in coded], axes)
+            bands = [quantiser.from_steps(b, step, bias) for b in coded]
+            if guide.groups:
+                bands = plus(bands, guide.guess(tiles.analyse(tile.prediction, axes)))
+            error = tiles.synthesise(bands, axes)
             out[(slice(None), *tile.window)] = _unit(tile.prediction + error, srgb)
-    _check_end(coder, body[LOSSY_HEADER:])
+    _check_end(coder, stream)
     return out
 
 

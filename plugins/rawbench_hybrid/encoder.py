@@ -17,6 +17,7 @@ from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, Choice, code_bands
 from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, LOSSY_HEADER, pack_bias
+from rawbench_hybrid.guide import Guide, fit_guide, plus
 from rawbench_hybrid.model import Model
 from rawbench_hybrid.search import ENOUGH, find_step
 from rawbench_hybrid.wavelet import Bands
@@ -26,7 +27,7 @@ BASE_PRICE = 200.0  # decibels that a bit per pixel of the polynomial has to buy
 EXACT_PRICE = 4.0
 _LEAST_PRICE, _MIDDLE_PRICE = 4.0, 12.0
 _FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
-_TRIAL_PIXELS = 1 << 16
+_TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a polynomial leaves
 _ROTATION_PIXELS = 1 << 20
 FILE_BYTES = 11  # that the file's own header takes of a budget
 _BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
@@ -38,10 +39,11 @@ _CAUTION = 1.002
 
 @dataclass(frozen=True)
 class Prepared:
-    """A tile, and its residual's bands in three colours, float32."""
+    """A tile, and the bands of its residual and of its prediction on the colour axes, float32."""
 
     tile: tiles.Tile
     bands: list[Bands]
+    texture: list[Bands]
 
 
 class Encoder:
@@ -62,11 +64,12 @@ class Encoder:
         """Encode at a step of the quantiser; None: the polynomial alone."""
         if index is None:
             return self._fit(BASE_PRICE).to_bytes()
-        step = quantiser.step_of(index)
-        fitted = self._fit(self._price_at(step))
+        fitted = self._fit(self._price_at(quantiser.step_of(index)))
         rotation = self._rotation(fitted)
-        prepared = self._prepare(fitted, rotation_matrix(rotation))
-        return fitted.to_bytes() + self._body(prepared, index, rotation, Choice(), worth=1.0)
+        samples, ratio = self._samples(fitted, rotation_matrix(rotation))
+        guide = self._guide(samples, ratio, index)
+        prepared = samples if ratio == 1 else self._prepare(fitted, rotation_matrix(rotation))
+        return fitted.to_bytes() + self._body(prepared, index, rotation, guide, worth=1.0)
 
     def exact(self) -> bytes:
         """Encode without loss on the 16-bit grid."""
@@ -113,14 +116,19 @@ class Encoder:
         samples, ratio = self._samples(fitted, rotation_matrix(axes))
 
         @cache
+        def guide(index: int) -> Guide:
+            return self._guide(samples, ratio, index)
+
+        @cache
         def body(index: int, price: float) -> bytes:
-            return self._body(samples, index, axes, Choice(price))
+            return self._body(samples, index, axes, guide(index), price)
 
         for _ in range(_FULL_TRIALS):
             index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
             whole = body(index, price)
             if ratio != 1:
-                whole = self._body(self._prepare(fitted, rotation_matrix(axes)), index, axes, Choice(price))
+                prepared = self._prepare(fitted, rotation_matrix(axes))
+                whole = self._body(prepared, index, axes, guide(index), price)
             if len(best) < len(whole) <= left:
                 best = whole
             if ratio == 1 or ENOUGH * left <= len(best):
@@ -162,26 +170,40 @@ class Encoder:
         stride = max(1, self.pixels // _TRIAL_PIXELS)
         codes, target = self.srgb.reshape(3, -1)[:, ::stride], self.raw.reshape(3, -1)[:, ::stride]
         with self.context.stage("analysis"):
-            fitted = fit_polynomial(codes, target, DEGREE, _MIDDLE_PRICE / max(self.pixels, _FEW_PIXELS))
+            fitted = fit_polynomial(codes, target, _TRIAL_DEGREE, _MIDDLE_PRICE / max(self.pixels, _FEW_PIXELS))
             left = fitted.polynomial().predict(codes.T).T.clamp(0.0, 1.0) - target.double()
         error = float((left * left).mean()) * tiles.PEAK**2 + 1.0
         price = Choice().price * (step / 16) ** 2 / (3 * error)
         return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, BASE_PRICE))
 
+    def _guide(self, samples: list[Prepared], ratio: float, index: int) -> Guide:
+        """What to believe of the sRGB's texture at a step, from samples of the image."""
+        exchange = Choice().price * (quantiser.step_of(index) / 16) ** 2
+        with self.context.stage("analysis"):
+            return fit_guide([(s.bands, s.texture) for s in samples], exchange / ratio)
+
     def _body(
-        self, prepared: Iterable[Prepared], index: int, rotation: bytes, choice: Choice, worth: float = 0.0
+        self,
+        prepared: Iterable[Prepared],
+        index: int,
+        rotation: bytes,
+        guide: Guide,
+        price: float = Choice().price,
+        worth: float = 0.0,
     ) -> bytes:
         """The residual's bytes, or none, where they save less than ``worth`` times what they cost."""
         step, sums, saved = quantiser.step_of(index), np.zeros((2, 2)), 0.0
         coder = BandCoder(self.model.copy(), range_coding.WRITE)
         for part in prepared:
+            with self.context.stage("analysis"):
+                left = plus(part.bands, guide.guess(part.texture), -1) if guide.groups else part.bands
+                real = [quantiser.in_steps(bands, step) for bands in left]
             with self.context.stage("entropy"):
-                real = [quantiser.in_steps(bands, step) for bands in part.bands]
-                coded = code_bands(coder, part.tile.features, step, real=real, choice=choice)
-                sums += quantiser.bias_sums(real, coded)
-                saved += _saved(real, coded)
-        stream = coder.finish()
-        if saved < worth * choice.price * 8 * (LOSSY_HEADER + len(stream)):
+                coded = code_bands(coder, part.tile.features, step, real=real, choice=Choice(price))
+            sums += quantiser.bias_sums(real, coded)
+            saved += sum(map(_energy, part.bands)) / (step / 16) ** 2 - _squared_error(real, coded)
+        stream = guide.to_bytes() + coder.finish()
+        if saved < worth * price * 8 * (LOSSY_HEADER + len(stream)):
             return b""
         return bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + stream
 
@@ -200,7 +222,7 @@ class Encoder:
             advance(number, count)
             with self.context.stage("analysis"):
                 error = tiles.raw16(self.raw[(slice(None), *tile.window)]) - tile.prediction
-                yield Prepared(tile, tiles.analyse(error, axes))
+                yield Prepared(tile, tiles.analyse(error, axes), tiles.analyse(tile.prediction, axes))
 
     def _best_change(self, polynomial) -> int:
         """The change of colours after which neighbours differ least."""
@@ -209,14 +231,21 @@ class Encoder:
         return min(range(3), key=lambda change: _spread(error, change))
 
 
-def _saved(real, coded) -> float:
-    """The squared error in steps that coded bands save over zeros."""
-    total = 0.0
-    for exact, whole in zip(real, coded, strict=True):
-        pairs = [(exact.low, whole.low)]
-        pairs += [p for e, w in zip(exact.details, whole.details, strict=True) for p in zip(e, w, strict=True)]
-        total += sum(float((x[q != 0] ** 2).sum() - ((x - q)[q != 0] ** 2).sum()) for x, q in pairs)
-    return total
+def _planes(bands: Bands) -> Iterator[np.ndarray]:
+    yield bands.low
+    for three in bands.details:
+        yield from three
+
+
+def _energy(bands: Bands) -> float:
+    """The sum of squares of all bands."""
+    return sum(float((plane**2).sum(dtype=np.float64)) for plane in _planes(bands))
+
+
+def _squared_error(real: list[Bands], coded: list[Bands]) -> float:
+    """The sum of squared differences, in steps."""
+    pairs = (pair for r, c in zip(real, coded, strict=True) for pair in zip(_planes(r), _planes(c), strict=True))
+    return sum(float(((x - q) ** 2).sum(dtype=np.float64)) for x, q in pairs)
 
 
 def _spread(error: np.ndarray, change: int) -> float:

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from rawbench.blocks.weights import load_weights, save_weights
+from rawbench.errors import SampleError
 from rawbench_hybrid import band_coding
 from rawbench_hybrid.mixing import COUNT_BITS, COUNT_MASK, EVEN, LIMIT, make_tables
 
@@ -91,6 +92,9 @@ def read_model(path: Path = WEIGHTS) -> Model:
     """
     tensors, metadata = load_weights(path, FORMAT, METHOD)
     arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
+    shapes = arrays["probabilities"].size, arrays["uses"].size, arrays["weights"].shape
+    if shapes != (band_coding.COUNTERS, band_coding.COUNTERS, (band_coding.WEIGHT_SETS, band_coding.INPUTS)):
+        raise SampleError(f"{path}: not weights of this version of {METHOD}")
     drop = 22 - _PROBABILITY_BITS
     probabilities = (arrays["probabilities"].view(np.uint16).astype(np.uint32) << drop) + (1 << (drop - 1))
     counters = (probabilities << COUNT_BITS) | arrays["uses"].astype(np.uint32)

@@ -151,7 +151,7 @@ class OpenedFile:
         return self._demosaiced(rawpy.ColorSpace.raw)
 
     def _demosaiced(self, space: rawpy.ColorSpace) -> np.ndarray:
-        white: Any = {} if self._white is None else {"user_sat": self._white}
+        white: dict[str, Any] = {} if self._white is None else {"user_sat": self._white}
         pixels = self._raw.postprocess(
             output_color=space, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1), **white
         )

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib
 import io
+import os
 import sys
 import warnings
 from typing import Any
@@ -21,11 +22,14 @@ from rawbench.executors.outputs import forgive_closed_outputs
 
 COMMANDS = {
     "run": "Measure methods on a dataset.",
+    "runs": "List the runs of a folder.",
+    "merge": "Put parts of a run into one.",
     "table": "Print a run's rate-distortion table.",
     "export": "Write a run's rows as CSV, Parquet or JSON.",
     "compare": "Put two runs side by side.",
     "leaderboard": "Write the table of all committed runs.",
     "report": "Write a run's report as one HTML file.",
+    "plot": "Draw rate-distortion curves for a paper.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",
@@ -84,7 +88,7 @@ class LazyGroup(click.Group):
 def plugins_first(args: list[str]) -> list[str]:
     """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it.
 
-    And ``--traceback``, which every command takes.
+    ``--traceback`` too is for any command; so is ``--threads N``, read before anything that computes is loaded.
     """
     first: list[str] = []
     rest: list[str] = []
@@ -92,15 +96,25 @@ def plugins_first(args: list[str]) -> list[str]:
     for arg in given:
         if arg == "--":
             rest += [arg, *given]
-        elif arg == "--plugin":
+        elif arg in ("--plugin", "--threads"):
             value = next(given, None)
             if value is None:
                 rest.append(arg)  # and the command says what is wrong
             else:
                 first += [arg, value]
         else:
-            (first if arg.startswith("--plugin=") or arg == "--traceback" else rest).append(arg)
+            early = arg.startswith(("--plugin=", "--threads=")) or arg == "--traceback"
+            (first if early else rest).append(arg)
     return [*first, *rest]
+
+
+def use_threads(context: click.Context, threads: int | None) -> None:
+    """Tell torch and what else counts threads, here and in the processes that are started from here."""
+    if threads is None:
+        return
+    context.ensure_object(dict).update(threads=threads)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
 
 
 @click.group(
@@ -126,6 +140,15 @@ def plugins_first(args: list[str]) -> list[str]:
     expose_value=False,
     callback=lambda context, _, wanted: context.ensure_object(dict).update(traceback=wanted),
     help="Show where an error comes from, for any command, before or after its name.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, threads: use_threads(context, threads),
+    metavar="N",
+    help="Threads of each process that computes, for any command.  [default: all cores, shared by -j]",
 )
 @click.version_option(__version__, prog_name="rawbench")
 def group() -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import choose_point
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -40,6 +39,7 @@ def encode(
 ) -> None:
     """Write the metadata that brings PHOTO's raw back from its sRGB."""
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
     name, given = parse_spec(method)
     codec = catalogue_of().methods.load(name)

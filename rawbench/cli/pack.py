@@ -11,7 +11,6 @@ from rawbench.cli.catalogue import catalogue_of
 
 if TYPE_CHECKING:
     from rawbench.photo.batch import Done, Task
-    from rawbench.types import RatePoint
 
 MAX_BYTES = 65_000
 
@@ -65,34 +64,43 @@ def pack(
 
     Of a folder, all camera files in it and below it are packed.
     """
-    from rawbench.errors import UsageError
+    from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
+
+    _refuse_contradictions(rate_point, max_bytes, output, out)
+    name, given = parse_spec(method)
+    codec = catalogue_of().methods.load(name)
+    options = build_options(codec.Options, given, f"method {name}")
+    point = choose_point(codec, options, rate_point) if rate_point is not None else None
+
     from rawbench.photo.batch import Task, carriers
     from rawbench.run.device import resolve_device
 
-    if rate_point is not None and max_bytes is not None:
-        raise UsageError("give either --rate-point or --max-bytes")
-    point = _point(method, rate_point)
     places = _outputs(photos, output, out)
     jpegs = carriers(places, carrier)
     kind, plugins = resolve_device(device), catalogue_of().extra
-    limit = max_bytes or MAX_BYTES
-    how = (method, point, limit, rendition, white, verified, kind, seed, plugins)
-    tasks = [Task(photo, jpegs[photo], place, *how) for photo, place in places.items()]
+    tasks = [
+        Task(photo, jpegs[photo], place, method, point, max_bytes or MAX_BYTES, rendition, white, verified, kind, seed,
+             plugins)
+        for photo, place in places.items()
+    ]  # fmt: skip
     if output is not None:
         _pack_one(tasks[0])
     else:
         _pack_many(tasks, jobs)
 
 
-def _point(method: str, rate_point: str | None) -> RatePoint | None:
-    """The rate point that was asked for; the method is looked at before any file is."""
-    from rawbench.cli.arguments import choose_point
-    from rawbench.options import build_options, parse_spec
+def _refuse_contradictions(
+    rate_point: str | None, max_bytes: int | None, output: Path | None, out: Path | None
+) -> None:
+    from rawbench.errors import UsageError
 
-    name, given = parse_spec(method)
-    codec = catalogue_of().methods.load(name)
-    options = build_options(codec.Options, given, f"method {name}")
-    return choose_point(codec, options, rate_point) if rate_point is not None else None
+    if rate_point is not None and max_bytes is not None:
+        raise UsageError("give either --rate-point or --max-bytes")
+    if (output is None) == (out is None):
+        raise UsageError("give either -o FILE.rb.jpg, for one photograph, or --out DIR")
+    if output is not None and output.suffix.lower() not in (".jpg", ".jpeg"):
+        raise UsageError(f"{output}: the output is a .jpg")
 
 
 def _outputs(photos: tuple[Path, ...], output: Path | None, out: Path | None) -> dict[Path, Path]:
@@ -102,10 +110,6 @@ def _outputs(photos: tuple[Path, ...], output: Path | None, out: Path | None) ->
     from rawbench.photo.batch import outputs
     from rawbench.photo.pictures import check_folder
 
-    if (output is None) == (out is None):
-        raise UsageError("give either -o FILE.rb.jpg, for one photograph, or --out DIR")
-    if output is not None and output.suffix.lower() not in (".jpg", ".jpeg"):
-        raise UsageError(f"{output}: the output is a .jpg")
     found: list[Path] = []
     for photo in photos:
         if photo.is_dir():

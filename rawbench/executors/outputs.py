@@ -10,8 +10,10 @@ from typing import Any
 
 
 def forgive_closed_outputs() -> None:
-    """Let what is written to stdout or stderr be lost where its reader (``head``, ``less``) has gone, and let every
-    text be written: neither ends a run."""
+    """Let neither a reader that has gone (``head``, ``less``) nor an odd text end a run.
+
+    What is written to stdout or stderr then is lost, and every text can be written.
+    """
     for name, number in (("stdout", 1), ("stderr", 2)):
         stream: Any = getattr(sys, name)
         if _descriptor(stream) == number:

@@ -60,9 +60,12 @@ class Summary:
 
 def default_folder(plan: Plan, config: RunConfig) -> Path:
     """``rawbench-runs/DATASET-DIGEST``: the same command finds the same folder again, and so resumes."""
+    part = f"-{config.shard.replace('/', 'of')}" if config.shard else ""
+    if config.name:
+        return Path("rawbench-runs") / f"{config.name}{part}"
     identity = digest_json([config.dataset, config.split, sorted(m.label for m in plan.methods), config.seed])
     name = "+".join(spec.name for spec in plan.datasets)
-    return Path("rawbench-runs") / f"{name}-{identity[:8]}"
+    return Path("rawbench-runs") / f"{name}-{identity[:8]}{part}"
 
 
 def run_plan(
@@ -192,7 +195,8 @@ def _jobs(
     Those of images whose ceiling is not known (``lacking``) ask for it.
     """
     wanted = {(name, catalogue.metrics.load(name).version) for name in plan.metrics}
-    threads = max(1, (os.cpu_count() or 1) // config.jobs) if config.jobs > 1 else None
+    shared = max(1, (os.cpu_count() or 1) // config.jobs) if config.jobs > 1 else None
+    threads = config.threads or shared
     jobs = []
     for cell in plan.cells:
         row = None if rerun == "all" else known.get(cell.key)

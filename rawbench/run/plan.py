@@ -277,6 +277,18 @@ def _most_common(values: Sequence[Any]) -> tuple[Any, int]:
     return Counter(values).most_common(1)[0] if values else (None, 0)
 
 
+def shard_of(ids: list[str], shard: str) -> list[str]:
+    """Every N-th image from the I-th, of a shard ``I/N``.
+
+    Raises:
+        UsageError: I is not from 1 to N.
+    """
+    part, parts = (int(text) for text in shard.split("/"))
+    if not 1 <= part <= parts:
+        raise UsageError(f"--shard {shard}: the part is not from 1 to {parts}")
+    return ids[part - 1 :: parts]
+
+
 def _images(spec: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[Dataset, list[str]]:
     """The opened dataset, and the ids of the images that are wanted of it."""
     dataset = open_dataset(spec, catalogue)
@@ -289,7 +301,7 @@ def _images(spec: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple
         raise UsageError(f"dataset {spec.label}: split {config.split!r} has no images")
     if (twice := _most_common(ids))[1] > 1:
         raise PluginError(f"dataset {spec.label}: two images have the id {twice[0]!r}")
-    return dataset, ids
+    return dataset, shard_of(ids, config.shard) if config.shard else ids
 
 
 def _infos(spec: DatasetSpec, dataset: Dataset, ids: Sequence[str]) -> tuple[list[SampleInfo], list[str]]:

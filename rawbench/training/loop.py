@@ -58,9 +58,9 @@ def fit(
         SampleError: frames that cannot be used.
         RawbenchError: the loss was not finite for ``nonfinite_limit`` steps in a row.
     """
-    fabric = _fabric(config)
+    fabric = make_fabric(config)
     # Other processes start later and may find what this one has begun to write.
-    state = _found_checkpoint(out, resume) if resume or fabric.global_rank == 0 else None
+    state = found_checkpoint(out, resume) if resume or fabric.global_rank == 0 else None
     training = Frames(data.frames, "train", data.excluded_scenes)
     validation = Frames(data.frames, "validation", data.excluded_scenes)
     fabric.launch()
@@ -72,7 +72,12 @@ def fit(
         return run.go(state, stop_at_step)
 
 
-def _fabric(config: FitConfig) -> Fabric:
+def make_fabric(config: FitConfig) -> Fabric:
+    """The devices of a run.
+
+    Raises:
+        UsageError: they are not there.
+    """
     # Which parameters a loss touches may change with the step (stages), so DDP must look each time.
     strategy: Any = DDPStrategy(find_unused_parameters=True) if config.devices > 1 else "auto"
     try:
@@ -88,7 +93,12 @@ def _fabric(config: FitConfig) -> Fabric:
         raise UsageError(f"cannot train on {where}: {reason}") from error
 
 
-def _found_checkpoint(out: Path, resume: bool) -> dict[str, Any] | None:
+def found_checkpoint(out: Path, resume: bool) -> dict[str, Any] | None:
+    """The checkpoint to go on from; None for a new run.
+
+    Raises:
+        UsageError: there is one and none is wanted, or the other way round.
+    """
     path = out / CHECKPOINT
     if resume:
         state = load_checkpoint(path)

@@ -1,0 +1,89 @@
+"""`hybrid` against the best of all other methods, image by image, at equal bytes, as a Markdown table.
+
+Reads runs (folders, databases or JSON) that hold `hybrid` and others on the same datasets. For each of its rate points,
+and for each image, the other methods' curves (PSNR over the logarithm of bytes, never falling) are read where they
+have as many bytes; the difference to the highest of them is what the table shows. Where no other method goes to so few
+or so many bytes, there is no number.
+
+    rawbench run --methods hybrid,residual,learned,poly --metrics psnr --dataset sample --out png
+    python benchmarks/hybrid.py png results/measured/sample.json > results/hybrid.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from rawbench.results.run import read_run
+
+METHOD = "hybrid"
+Points = dict[str, list[tuple[float, float, str]]]  # by method: bytes, PSNR, rate point
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("runs", nargs="+", type=Path)
+    arguments = parser.parse_args()
+    found = points_of(arguments.runs)
+    for dataset in sorted({dataset for dataset, _ in found}):
+        print_dataset(dataset, {image: points for (name, image), points in found.items() if name == dataset})
+
+
+def points_of(runs: Iterable[Path]) -> dict[tuple[str, str], Points]:
+    """By dataset and image, what each method reached."""
+    found: dict[tuple[str, str], Points] = defaultdict(lambda: defaultdict(list))
+    for path in runs:
+        for row in read_run(path).rows:
+            psnr = row.values.get("psnr")
+            if row.status == "ok" and isinstance(psnr, (int, float)) and math.isfinite(psnr):
+                point = (float(row.values["bytes"]), float(psnr), row.rate_point)
+                found[row.dataset, row.image][row.method].append(point)
+    return found
+
+
+def print_dataset(dataset: str, images: dict[str, Points]) -> None:
+    """One table: a row an image, a column a rate point of `hybrid`."""
+    names = list(dict.fromkeys(name for points in images.values() for *_, name in sorted(points.get(METHOD, []))))
+    if not names:
+        return
+    print(f"## {dataset}\n\n| image | {' | '.join(names)} |\n|---|{'--:|' * len(names)}")
+    columns: dict[str, list[float]] = defaultdict(list)
+    for image, points in sorted(images.items()):
+        cells = []
+        for name in names:
+            own = [point for point in points.get(METHOD, []) if point[2] == name]
+            cells.append(cell_of(own[0], points, columns[name]) if own else "")
+        print(f"| {image} | {' | '.join(cells)} |")
+    for title, reduce in (("mean", np.mean), ("worst", np.min)):
+        print(f"| {title} | {' | '.join(f'{reduce(c):+.2f}' if (c := columns[n]) else '' for n in names)} |")
+    print()
+
+
+def cell_of(own: tuple[float, float, str], points: Points, column: list[float]) -> str:
+    """Bytes, PSNR, and the difference to the best other method, which also goes into the column."""
+    size, psnr, _ = own
+    others = {m: value for m, p in points.items() if m != METHOD and (value := curve_at(p, size)) is not None}
+    if not others:
+        return f"{size:.0f} B {psnr:.2f}"
+    best = max(others, key=lambda method: others[method])
+    column.append(psnr - others[best])
+    return f"{size:.0f} B {psnr:.2f} ({column[-1]:+.2f} {best})"
+
+
+def curve_at(points: list[tuple[float, float, str]], size: float) -> float | None:
+    """PSNR of a method's curve at some bytes: None below its first point, that of its last one above it."""
+    ordered = sorted(points)
+    if not ordered or size < ordered[0][0]:
+        return None
+    sizes = np.log([p[0] for p in ordered])
+    return float(np.interp(math.log(size), sizes, np.maximum.accumulate([p[1] for p in ordered])))
+
+
+if __name__ == "__main__":
+    main()
