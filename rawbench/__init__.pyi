@@ -7,6 +7,8 @@ from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
 from .results.loading import load
+from .results.run import Run
+from .results.store import Outcome
 from .run.arrays import decode, encode
 from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 
@@ -21,11 +23,13 @@ __all__ = [
     "ExternalCodec",
     "Metric",
     "Options",
+    "Outcome",
     "Paper",
     "PluginError",
     "Problem",
     "RatePoint",
     "RawbenchError",
+    "Run",
     "Sample",
     "SampleError",
     "SampleInfo",

@@ -56,9 +56,9 @@ _POINTS = (
 class Residual(rawbench.Codec):
     """The polynomial of ``poly``, and its residual as JPEG 2000.
 
-    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual; bits
-    2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes (a
-    rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
+    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual;
+    bits 2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes
+    (a rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
     Last point: then the codestream of the residual on the 16-bit grid, modulo 2**16, by the reversible transform.
     """
 

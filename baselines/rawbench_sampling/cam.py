@@ -125,7 +125,7 @@ class Cam(rawbench.Codec):
         """Decode positions and samples, tune the network on them, rebuild, paste the samples."""
         with self.context.stage("entropy"):
             iterations, rest = self._head(payload)
-            found, rest = decode_positions(rest, *srgb.shape[1:], self.cell)
+            found, rest = decode_positions(rest, srgb.shape[1], srgb.shape[2], self.cell)
             mask = torch.from_numpy(found).to(srgb.device)
             fitted, rest = read_polynomial(rest)
             codes = pick(srgb, slice(None), mask)
@@ -230,7 +230,7 @@ def _tuned(network: UNet, config: Architecture, image: Tensor, iterations: int) 
     network = copy.deepcopy(network).eval().requires_grad_(True)
     turns, rate = (1, _PUBLISHED_RATE) if config == PUBLISHED else (_TURNS, _RATE)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    windows = [tile.place() for tile in tiles(*image.shape[2:], _TUNED_SIDE, halo=0)]
+    windows = [tile.place() for tile in tiles(image.shape[2], image.shape[3], _TUNED_SIDE, halo=0)]
     turns = min(turns, len(windows))
     order = image[0, 6].long().cumsum(1)  # along a row, every second sample
     with torch.enable_grad():

@@ -19,7 +19,7 @@ def rough_rest(raw: Tensor, srgb: Tensor) -> Tensor:
         raw: float32 (3, H, W).
         srgb: uint8 or uint16 (3, H, W).
     """
-    grid = Grid(*srgb.shape[1:], _STEP)
+    grid = Grid(srgb.shape[1], srgb.shape[2], _STEP)
     codes = grid.take(srgb).reshape(3, -1)
     fitted = fit_polynomial(codes, grid.take(raw).reshape(3, -1).double(), 1, 2.0 / codes.shape[1], 2)
     return (raw.double() - fitted.polynomial()(srgb)).float()

@@ -72,7 +72,7 @@ class Inf(rawbench.Codec):
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the samples; the encoder trains nothing."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
             samples, codes = samples_of(raw, srgb, grid)
             fitted, _ = fit_to_samples(samples, codes, raw, srgb)
@@ -82,7 +82,7 @@ class Inf(rawbench.Codec):
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Decode the samples, train a network a tile on them, evaluate it, paste the samples."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         codes = grid.take(srgb)
         with self.context.stage("entropy"):
             skip = self._skip(payload)

@@ -56,7 +56,7 @@ class Sam(rawbench.Codec):
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the samples."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
             samples, codes = samples_of(raw, srgb, grid)
             fitted = fit_polynomial(codes, samples / PEAK, 1, 2.0 / codes.shape[1], 8)
@@ -67,7 +67,7 @@ class Sam(rawbench.Codec):
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Decode the samples, interpolate them, paste them."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         codes = grid.take(srgb)
         with self.context.stage("entropy"):
             fitted, rest = read_polynomial(payload)

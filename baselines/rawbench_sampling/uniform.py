@@ -49,7 +49,7 @@ class Uniform(rawbench.Codec):
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Fit the polynomial to the samples and code both."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
             samples, codes = samples_of(raw, srgb, grid)
             fitted, predicted = fit_to_samples(samples, codes, raw, srgb)
@@ -64,7 +64,7 @@ class Uniform(rawbench.Codec):
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Decode the samples, evaluate the polynomial, interpolate what it leaves, paste the samples."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         codes = grid.take(srgb)
         with self.context.stage("entropy"):
             fitted, rest = read_polynomial(payload)

@@ -1,6 +1,7 @@
 """The command line: one thin function a command, each in the module of its name, loaded when it is called.
 
-Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed, 130 stopped by Ctrl-C.
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed, 5 internal error,
+130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
@@ -15,7 +16,9 @@ from typing import Any
 import click
 
 from rawbench import __version__
+from rawbench.cli.trouble import internal_error
 from rawbench.errors import RawbenchError
+from rawbench.executors.outputs import forgive_closed_outputs
 
 COMMANDS = {
     "run": "Measure methods on a dataset.",
@@ -85,7 +88,7 @@ class LazyGroup(click.Group):
 def plugins_first(args: list[str]) -> list[str]:
     """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it.
 
-    ``--threads N`` too is for any command, and is read before anything that computes is loaded.
+    ``--threads N``, which must be known before anything that computes is loaded, and ``--traceback`` are for any too.
     """
     first: list[str] = []
     rest: list[str] = []
@@ -100,7 +103,8 @@ def plugins_first(args: list[str]) -> list[str]:
             else:
                 first += [arg, value]
         else:
-            (first if arg.startswith(("--plugin=", "--threads=")) else rest).append(arg)
+            own = arg.startswith(("--plugin=", "--threads=")) or arg == "--traceback"
+            (first if own else rest).append(arg)
     return [*first, *rest]
 
 
@@ -138,13 +142,21 @@ def use_threads(context: click.Context, threads: int | None) -> None:
     metavar="N",
     help="Threads of each process that computes, for any command.  [default: all cores, shared by -j]",
 )
+@click.option(
+    "--traceback",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: context.ensure_object(dict).update(traceback=wanted),
+    help="Show where an error comes from, for any command, before or after its name.",
+)
 @click.version_option(__version__, prog_name="rawbench")
 def group() -> None:
     """Measure methods that rebuild a camera's raw image from its sRGB and a few bytes of metadata.
 
     \b
     Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
-    130 stopped by Ctrl-C.
+    5 internal error, 130 stopped by Ctrl-C.
     """
 
 
@@ -155,6 +167,8 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal has no letter for
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+    forgive_closed_outputs()
+    whole = "--traceback" in sys.argv
     try:
         code = group.main(standalone_mode=False)
     except RawbenchError as error:
@@ -164,10 +178,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing to tell, and nobody to tell it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except (Exception, SystemExit) as error:  # a plugin that calls sys.exit(0) has done nothing that is fine
+        code = internal_error(error, whole)
     sys.exit(code if isinstance(code, int) else 0)
 
 

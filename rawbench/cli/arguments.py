@@ -91,3 +91,22 @@ published_option = click.option(
     "--published", multiple=True, metavar="[FILE.csv]",
     help="With what papers report, by their own protocols, and apart; of a file of yours too. Repeatable."
 )  # fmt: skip
+
+
+def write_step_summary(markdown: str) -> None:
+    """Add to the summary of a GitHub Actions job; nothing elsewhere.
+
+    Raises:
+        RawbenchError: the file cannot be written.
+    """
+    import os
+
+    from rawbench.errors import RawbenchError
+
+    if not (name := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    try:
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(f"{markdown}\n\n")
+    except OSError as error:
+        raise RawbenchError(f"cannot write the job's summary {name}: {error.strerror}") from None

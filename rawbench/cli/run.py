@@ -56,12 +56,13 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     the same command goes on where it was.
     """
     settings, catalogue = _settings(config, given)
-    from rawbench.run.device import resolve_device
-    from rawbench.run.driver import default_folder, run_plan
     from rawbench.run.plan import make_plan
 
-    device = resolve_device(settings.device)
-    plan = make_plan(settings, catalogue, device)
+    plan = make_plan(settings, catalogue, settings.device)
+    from rawbench.run.device import resolve_device
+    from rawbench.run.driver import default_folder, run_plan
+
+    device = resolve_device(plan.device)
     folder = Path(settings.out) if settings.out else default_folder(plan, settings)
     if dry_run:
         _print_plan(plan, folder, device)
@@ -136,9 +137,11 @@ def _finish(plan: Any, summary: Any, untimed: list[str]) -> None:
     failed = len(summary.failed) + len(summary.failed_before)
     if failed:
         click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
+    if summary.failed_metrics:
+        click.echo(f"{len(summary.failed_metrics)} measurements failed; repeat them with --rerun failed", err=True)
     if summary.skipped:
         click.echo(f"{summary.skipped} cells skipped: their method does not do that", err=True)
     for message in untimed:
         click.echo(message, err=True)
-    if failed or summary.skipped or plan.problems or untimed:
+    if failed or summary.failed_metrics or summary.skipped or plan.problems or untimed:
         raise click.exceptions.Exit(CELL_FAILED)

@@ -61,12 +61,9 @@ def table(
     from rawbench.results.run import read_run
     from rawbench.tables import run_table as tables
     from rawbench.tables import text
-    from rawbench.tables.published import published_cells, published_file, published_notes
+    from rawbench.tables.published import published_cells, published_notes
 
-    if published and form == "csv":
-        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
-    if (anchor or labels) and not summary:
-        raise UsageError("--anchor and --label belong to --summary")
+    _check_options(form, bool(published), summary, bool(anchor or labels))
     found = read_run(run)
     if summary:
         _print_summary(_of_camera(found, camera), form, anchor, labels)
@@ -84,6 +81,17 @@ def table(
     if published:
         click.echo()
         _print(form, *published_cells(published), [], published_notes(published))
+
+
+def _check_options(form: str | None, published: bool, summary: bool, of_summary: bool) -> None:
+    from rawbench.tables.published import published_file
+
+    if published and form == "csv":
+        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
+    if of_summary and not summary:
+        raise UsageError("--anchor and --label belong to --summary")
+    if published and summary:
+        raise UsageError("--published has rows of rate points; --summary has a row a method")
 
 
 def _print_summary(run: Run, form: str | None, anchor: str | None, labels: tuple[str, ...]) -> None:

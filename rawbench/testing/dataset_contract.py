@@ -138,7 +138,7 @@ def _digest(opened: _Opened) -> Iterator[str]:
 
 
 def _sample(opened: _Opened) -> Iterator[str]:
-    from rawbench.run.cell import check_sample
+    from rawbench.run.pairs import check_sample
 
     for id, sample in opened.samples():
         try:
