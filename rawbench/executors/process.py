@@ -11,7 +11,7 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from rawbench.executor import Executor, T, Work, WorkerDied
-from rawbench.executors.fork_server import cause_of_end, start_process
+from rawbench.executors.fork_server import cause_of_end, start_worker
 
 _POLL_SECONDS = 0.5
 _STARTED = "started"  # what a worker says when a job's time begins; all else that it says are (outcome,)
@@ -77,7 +77,7 @@ class Process(Executor):
 
 def _start(function: Callable[[Any], Any]) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = start_process(_work, theirs, function, daemon=False)  # it may start processes itself
+    process = start_worker(_work, theirs, function)
     theirs.close()
     return _Worker(process, ours)
 
