@@ -144,3 +144,9 @@ def test_every_golden_file_is_read_by_a_class() -> None:
             for stem in read_golden(GOLDEN / str(kit.method)) for ending in (".rbs", ".npz")}  # fmt: skip
     lying = {path for path in GOLDEN.rglob("*") if path.is_file()}
     assert lying == read and read
+
+
+@pytest.mark.parametrize("method", sorted({str(kit.method) for kit in KITS}))
+def test_every_method_has_golden_streams_of_its_present_format(method: str) -> None:
+    version = load_plugins().methods.load(method).format_version
+    assert any(stem.startswith(f"v{version}-") for stem in read_golden(GOLDEN / method))

@@ -80,25 +80,40 @@ def fit_polynomial(
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
 
     part = _evenly(codes.shape[1], _FITTED_PIXELS, srgb.shape[-1])
-    equations = main_equations(codes[:, part], target[:, part], low, name, limit, advance)
-    solution = equations.solve(prior=identity_prior(low))
-    main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
-    base = Polynomial(name, low, main * 0.5 ** (4 + step), limit)
-    rest = float(equations.squared_error(base.coefficients.T).sum()) * part.step
+    main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
+    rest *= part.step
 
     rows = _class_rows(codes, limit)
     classes = _correction_trial(codes, target, base, degree, rows)
     finer, degrees = _choose_corrections(
         classes, degree, rest, target.numel(), decibels_per_bit, pixels_per_coefficient
     )
-    corrections = {}
     if part.step > 1:
         kept = torch.cat([codes.new_zeros(0, dtype=torch.int64), *(_some(rows[c]) for c in degrees)])
         codes, target = pick(codes, slice(None), kept), target[:, kept]
+    corrections = _fit_corrections(codes, target, base, degrees, finer)
+    return Quantised(curve, threshold, low, step, finer, main, corrections)
+
+
+def _fit_main(
+    codes: Tensor, target: Tensor, degree: int, step: int, curve: str, limit: int, advance: Advance
+) -> tuple[np.ndarray, Polynomial, float]:
+    """The polynomial's integers, itself, and its squared error over these pixels."""
+    equations = main_equations(codes, target, degree, curve, limit, advance)
+    integers = round_coefficients(equations, equations.solve(prior=identity_prior(degree)), 0.5 ** (4 + step)).T
+    base = Polynomial(curve, degree, integers * 0.5 ** (4 + step), limit)
+    return integers, base, float(equations.squared_error(base.coefficients.T).sum())
+
+
+def _fit_corrections(
+    codes: Tensor, target: Tensor, base: Polynomial, degrees: dict[int, int], finer: int
+) -> dict[int, tuple[int, np.ndarray]]:
+    """The degree and the integers of each clip class's correction."""
+    corrections = {}
     for clipped, found in correction_equations(codes, target, base, degrees).items():
         integers = round_coefficients(found, found.solve(), 0.5 ** (1 + finer))
         corrections[clipped] = (degrees[clipped], integers.reshape(len(clipped_channels(clipped)), -1))
-    return Quantised(curve, threshold, low, step, finer, main, corrections)
+    return corrections
 
 
 def _evenly(count: int, most: int, width: int) -> slice:

@@ -108,10 +108,15 @@ def run_plan(
             catalogue.manager.hook.cell_finished(outcome=outcome)
             progress.finished(cell, outcome)
             now.count(outcome.status, troubles_of(cell, outcome))
+    return _summary(folder, len(plan.cells), len(jobs), before, now)
+
+
+def _summary(folder: Path, cells: int, done: int, before: _Tally, now: _Tally) -> Summary:
+    """What a run came to, from what was left from before and what was done now."""
     return Summary(
         folder=folder,
-        cells=len(plan.cells),
-        reused=len(plan.cells) - len(jobs),
+        cells=cells,
+        reused=cells - done,
         failed_before=tuple(before.messages),
         failed=tuple(now.messages),
         failed_metrics=tuple(before.metrics + now.metrics),

@@ -63,9 +63,12 @@ class Traces:
             self._on = False
 
     def left_behind(self) -> list[str]:
-        """What was written while watching and is still there."""
+        """What was written while watching and is still there; folders for temporary files count by what is in them."""
         kept = [path for path in self.written if "__pycache__" not in path and not _is_harmless(path)]
-        return sorted(path for path in kept if os.path.lexists(path))
+        temporary = f"{os.environ.get('TMPDIR', '/tmp')}/"  # torch makes a folder for its compiler there
+        return sorted(
+            path for path in kept if os.path.lexists(path) and not (path.startswith(temporary) and os.path.isdir(path))
+        )
 
     def strange_reads(self, known: Callable[[str], bool]) -> list[str]:
         """Data files that were read while watching and are neither Python's, the system's nor known."""
