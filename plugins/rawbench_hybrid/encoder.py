@@ -23,9 +23,9 @@ from rawbench_hybrid.search import ENOUGH, find_step
 from rawbench_hybrid.wavelet import Bands
 
 DEGREE = 5
-BASE_PRICE = 200.0  # decibels that a bit per pixel of the polynomial has to buy where it is all there is
+BASE_PRICE = 20000.0  # decibels that a bit per pixel of the polynomial has to buy where it is all there is
 EXACT_PRICE = 4.0
-_LEAST_PRICE, _MIDDLE_PRICE = 4.0, 12.0
+_LEAST_PRICE, _MIDDLE_PRICE, _MOST_PRICE = 4.0, 12.0, 2000.0
 _FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
 _TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a polynomial leaves
 _ROTATION_PIXELS = 1 << 20
@@ -174,7 +174,7 @@ class Encoder:
             left = fitted.polynomial().predict(codes.T).T.clamp(0.0, 1.0) - target.double()
         error = float((left * left).mean()) * tiles.PEAK**2 + 1.0
         price = Choice().price * (step / 16) ** 2 / (3 * error)
-        return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, BASE_PRICE))
+        return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, _MOST_PRICE))
 
     def _guide(self, samples: list[Prepared], ratio: float, index: int) -> Guide:
         """What to believe of the sRGB's texture at a step, from samples of the image."""
