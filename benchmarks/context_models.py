@@ -45,7 +45,8 @@ def main() -> None:
             codec_class = catalogue.methods.load(name)
             rows = [measured(codec_class, crop, arguments) for crop in crops]
             means = [fmean(row[k] for row in rows) for k in range(4)]
-            steps = 4 if name == "learned" else (-(-side // 16) * 4) ** 2
+            latents = -(-side // 16) * 4
+            steps = 4 if name == "learned" else latents + 3 * (latents - 1)
             figures = "{:.3f} | {:.3f} | {:.4f} | {:.2f}".format(*means)
             print(f"| {side} x {side} | {name} | {steps:,} | {figures} |", flush=True)
 

@@ -6,6 +6,10 @@ from .external.codec import ExternalCodec
 from .hookspecs import hookimpl
 from .metric import Metric
 from .options import Options
+from .results.loading import load
+from .results.run import Run
+from .results.store import Outcome
+from .run.arrays import decode, encode
 from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 
 __version__: str
@@ -19,16 +23,21 @@ __all__ = [
     "ExternalCodec",
     "Metric",
     "Options",
+    "Outcome",
     "Paper",
     "PluginError",
     "Problem",
     "RatePoint",
     "RawbenchError",
+    "Run",
     "Sample",
     "SampleError",
     "SampleInfo",
     "StreamError",
     "UsageError",
     "__version__",
+    "decode",
+    "encode",
     "hookimpl",
+    "load",
 ]

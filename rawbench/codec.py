@@ -117,7 +117,7 @@ class Codec(abc.ABC):
         """No options."""
 
     def __init__(self, options: Options, rate_point: RatePoint) -> None:
-        self.options = options
+        self.options: Any = options
         self.rate_point = rate_point
         self.context: Context
 

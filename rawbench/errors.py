@@ -1,6 +1,7 @@
 """What can go wrong, as one clear line each, and the exit code that the command line gives it.
 
-Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed.
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
+5 internal error: what nobody expected, of rawbench or of a plugin.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def write_parts(path: Path, parts: Iterable[Any], durable: bool = False) -> None
     Raises:
         RawbenchError: names the file and the cause.
     """
-    temporary = path.with_name(f"{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:
         with temporary.open("wb") as file:
             for part in parts:

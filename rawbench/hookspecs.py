@@ -6,15 +6,22 @@ imported when somebody asks for the name, so that a plugin costs nothing until i
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import pluggy
+
+if TYPE_CHECKING:
+    from rawbench import Outcome
 
 hookspec = pluggy.HookspecMarker("rawbench")
 hookimpl = pluggy.HookimplMarker("rawbench")
 
-Register = Callable[..., None]
+
+class Register(Protocol):
+    """What a plugin is handed to offer its things by."""
+
+    def __call__(self, name: str, target: Any, summary: str = "") -> None:
+        """Offer a class, or its address ``"package.module:Class"``, under a name."""
 
 
 @hookspec
@@ -44,7 +51,7 @@ def register_trainers(register: Register) -> None:
 
 @hookspec
 def register_report_sections(register: Register) -> None:
-    """Add sections to the report: functions ``section(run) -> str`` that return HTML."""
+    """Add sections to the report: functions ``section(run: rawbench.Run) -> str`` that return HTML."""
 
 
 @hookspec
@@ -53,5 +60,5 @@ def register_commands(register: Register) -> None:
 
 
 @hookspec
-def cell_finished(outcome: Any) -> None:
-    """Called in the driver after a cell's rows are stored; ``outcome`` is a ``rawbench.run.cell.Outcome``."""
+def cell_finished(outcome: Outcome) -> None:
+    """Called in the driver after a cell's rows are stored, with what came of it (``rawbench.Outcome``)."""

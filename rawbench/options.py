@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from rawbench.errors import UsageError, suggest
+
+Model = TypeVar("Model", bound="Options")
 
 
 class Options(BaseModel):
@@ -86,3 +89,12 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
         raise UsageError(f"{owner}: option {where}: {first['msg']} (given: {first['input']!r})") from None
+
+
+def validated(model: type[Model], values: Mapping[str, Any]) -> Model:
+    """The options of values that ``build_options`` has accepted before, as plain JSON values: in another process, say.
+
+    Raises:
+        ValueError: they were not accepted, or the model has changed since.
+    """
+    return model.model_validate(dict(values))

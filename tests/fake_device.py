@@ -53,7 +53,15 @@ class Elsewhere(torch.Tensor):
                     raise WrongDeviceError(
                         f"{name}: a tensor on the CPU {tuple(tensor.shape)} meets others on {DEVICE}"
                     )
-        return super().__torch_function__(func, types, args, kwargs)
+        result = super().__torch_function__(func, types, args, kwargs)
+        return _elsewhere(result) if func == torch.Tensor.grad.__get__ else result  # type: ignore[attr-defined]
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Elsewhere:
+        copied = self.detach().clone().requires_grad_(self.requires_grad)
+        if isinstance(self, torch.nn.Parameter):
+            copied = torch.nn.Parameter(copied, self.requires_grad)
+        memo[id(self)] = copied
+        return copied  # type: ignore[return-value]
 
 
 class FakeDevice(TorchFunctionMode):

@@ -20,7 +20,8 @@ from typing import Any
 import pytest
 
 from rawbench.errors import RawbenchError
-from rawbench.judge.compare import compare_results, markdown_comment
+from rawbench.judge.compare import compare_results
+from rawbench.judge.compare_text import markdown_comment
 from rawbench.judge.gate import Subset, exit_code, judge_run, report_lines
 from rawbench.judge.leaderboard import make_boards, markdown_boards
 from rawbench.judge.reference import default_tolerances, make_reference, parse_tolerances, part_of, read_reference

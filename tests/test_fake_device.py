@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+
 import pytest
 import torch
 from fake_device import DEVICE, Elsewhere, FakeDevice, WrongDeviceError, on_device
@@ -55,5 +57,17 @@ def test_modules_move() -> None:
         assert isinstance(module.weight, Elsewhere) and isinstance(module.state_dict()["weight"], Elsewhere)
         result = module(torch.ones(1, 1, 4, 4, device="cuda")) * module.constant
         assert result.device == DEVICE and result.shape == (1, 2, 4, 4)
+        again = copy.deepcopy(module)
+        assert isinstance(again.weight, Elsewhere) and isinstance(again.weight, torch.nn.Parameter)
     assert device.copies["to"] == 2
     assert isinstance(on_device(torch.ones(2)), Elsewhere)
+
+
+def test_what_is_on_the_device_can_be_trained() -> None:
+    with FakeDevice():
+        weight = torch.ones(3, device="cuda").requires_grad_(True)
+        optimizer = torch.optim.Adam([weight], lr=0.1)
+        (weight * torch.arange(3.0, device="cuda")).sum().backward()
+        assert isinstance(weight.grad, Elsewhere)
+        optimizer.step()
+        assert weight.detach().cpu()[2] < 1

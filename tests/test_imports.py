@@ -30,6 +30,7 @@ PUBLIC_MODULES = {
 ORDER = (
     "blocks",
     "camera",
+    "external",
     "simulate",
     "metrics",
     "datasets",

@@ -18,7 +18,11 @@ class External(rawbench.ExternalCodec):
 
     name = "external"
     summary = "programs that a TOML file names"
-    paper = "Whatever the file names; its keys summary and paper say what."
+    paper = rawbench.Paper(
+        citation="Whatever the file names; its keys summary and paper say what.",
+        ours="Only how the program is called, and that it is given raw, sRGB and payload as files.",
+        licence="The licence is that of the programs; none of them is part of rawbench.",
+    )
     resource_options = ("config",)
 
     class Options(rawbench.Options):

@@ -6,6 +6,8 @@ coupling layer, whose inverse is the same three dense blocks run in another orde
 
 from __future__ import annotations
 
+from typing import cast
+
 import torch
 from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor, nn
@@ -39,14 +41,14 @@ class DenseBlock(nn.Module):
         super().__init__()
         growth = config.growth
         widths = [growth] * (config.convolutions - 1) + [outputs]
-        self.layers = nn.ModuleList(
-            nn.Conv2d(inputs + number * growth, width, 3, padding=1) for number, width in enumerate(widths)
-        )
-        for layer in self.layers:
+        layers = [nn.Conv2d(inputs + number * growth, width, 3, padding=1) for number, width in enumerate(widths)]
+        for layer in layers:
             nn.init.kaiming_normal_(layer.weight, a=0.2)
             layer.weight.data.mul_(0.5)  # sums of several layers meet in the next one
-            nn.init.zeros_(layer.bias)
-        nn.init.zeros_(self.layers[-1].weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+        nn.init.zeros_(layers[-1].weight)
+        self.layers = nn.ModuleList(layers)
 
     def forward(self, x: Tensor) -> Tensor:
         for layer in self.layers[:-1]:
@@ -133,7 +135,7 @@ class InvertibleNetwork(nn.Module):
     def inverse(self, y: Tensor) -> Tensor:
         """Undo ``forward``: sRGB -> raw in the gamma domain, not clipped."""
         for mixer, coupling in zip(reversed(self.mixers), reversed(self.couplings), strict=True):
-            y = mixer.inverse(coupling.inverse(y))
+            y = cast(InvertibleConv1x1, mixer).inverse(cast(Coupling, coupling).inverse(y))
         return y
 
 

@@ -37,13 +37,13 @@ def encode(planes: np.ndarray, decibels: float | None) -> bytes:
     exact = decibels is None
     stream = imagecodecs.jpeg2k_encode(
         np.ascontiguousarray(planes),
-        level=0 if exact else decibels,
+        level=0 if decibels is None else decibels,  # type: ignore[arg-type]  # it takes decibels as they are
         codecformat="j2k",
         reversible=exact,
         mct=exact,
         resolutions=1 + _levels(planes.shape),
     )
-    header, packets = _split(stream)
+    header, packets = _split(bytes(stream))
     levels = next((body[9 - 4] for marker, body in header if marker == _COD), 0)
     kept = b"".join(struct.pack(">HH", m, len(b) + 2) + b for m, b in header if m in (_COD, _QCD))
     if levels <= MAX_LEVELS and kept == _usual_header(levels, exact):

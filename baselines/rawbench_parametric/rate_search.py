@@ -4,10 +4,10 @@ OpenJPEG is asked for a PSNR and says what it takes. How the bytes grow with the
 reverse water-filling on the planes' Haar coefficients; a trial says by which factor the estimate is off there, and
 the next PSNR follows from the estimate times that factor.
 
-OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block that is
-cut there decodes to garbage, which costs decibels, and does so over a whole range of PSNRs. So what a codestream decodes
-to is measured, and where it is less than was asked for, the same planes are coded in another of eight ways (flipped, or
-with their signs changed), which moves every cut. The best of all that was measured is kept.
+OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block that
+is cut there decodes to garbage, which costs decibels, and does so over a whole range of PSNRs. So what a codestream
+decodes to is measured, and where it is less than was asked for, the same planes are coded in another of eight ways
+(flipped, or with their signs changed), which moves every cut. The best of all that was measured is kept.
 """
 
 from __future__ import annotations
@@ -60,13 +60,13 @@ class _Trials:
     missed: dict[float, float] = field(default_factory=dict)
 
     def encode(self, gain: float, way: int) -> tuple[int, bool]:
-        """Try to gain decibels over planes of zeros: how many bytes that takes, and, if it fits, whether it is sound."""
+        """Try to gain decibels over planes of zeros: how many bytes that takes, and whether it fits and is sound."""
         self.left -= 1
         planes = turned(self.planes, way)
         body = jpeg2000.encode(planes, self.nothing + gain)
         if len(body) > self.room:
             return len(body), False
-        reached = decibels(planes, jpeg2000.decode(body, *planes.shape[:2], exact=False))
+        reached = decibels(planes, jpeg2000.decode(body, planes.shape[0], planes.shape[1], exact=False))
         if reached > (self.best[0] if self.best else self.nothing):
             self.best = reached, way, body
         return len(body), reached > min(self.nothing + max(gain, 0.0), _BEST_JUDGED) - _TOLERANCE

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
+from pydantic import Field
 from torch import Tensor
 
 import rawbench
@@ -24,8 +25,13 @@ _HEADER_BYTES = 11  # what the file's own header takes of a target rate
 
 @dataclass(frozen=True)
 class _Point:
-    """A rate point: bits per pixel to reach (0: polynomial only, None: lossless), and the polynomial that goes
-    with it (highest degree, price of a bit per pixel in decibels)."""
+    """A rate point.
+
+    Attributes:
+        bpp: bits per pixel to reach (0: polynomial only, None: lossless).
+        degree: the highest, of the polynomial that goes with it.
+        price: of a bit per pixel of the polynomial, in decibels.
+    """
 
     bpp: float | None
     degree: int
@@ -50,9 +56,9 @@ _POINTS = (
 class Residual(rawbench.Codec):
     """The polynomial of ``poly``, and its residual as JPEG 2000.
 
-    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual; bits
-    2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes (a
-    rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
+    Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual;
+    bits 2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes
+    (a rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
     Last point: then the codestream of the residual on the 16-bit grid, modulo 2**16, by the reversible transform.
     """
 
@@ -71,15 +77,37 @@ class Residual(rawbench.Codec):
     )
     capabilities = rawbench.Capabilities(srgb_bits=(8, 16), lossless=True)
 
+    class Options(rawbench.Options):
+        """Options of `residual`."""
+
+        bpp: float | None = Field(None, gt=0, le=32, description="one target rate in bits per pixel, whatever it is")
+
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Target rates of the whole file in bits per pixel, and lossless."""
+        """Target rates of the whole file in bits per pixel, and lossless; or the one that is asked for."""
+        if options.bpp is not None:
+            below = [index for index, p in enumerate(_POINTS) if p.bpp and p.bpp <= options.bpp]
+            return [rawbench.RatePoint(max(below, default=1), f"bpp={options.bpp:.4g}")]
         names = ["poly", *(f"bpp={p.bpp:g}" for p in _POINTS[1:-1]), "lossless"]
         return [rawbench.RatePoint(index, name) for index, name in enumerate(names)]
+
+    @classmethod
+    def between(
+        cls, options: Any, lower: rawbench.RatePoint, higher: rawbench.RatePoint, share: float
+    ) -> tuple[Any, rawbench.RatePoint] | None:
+        """Any target rate, between two by its logarithm."""
+        low, high = (_POINTS[point.index].bpp for point in (lower, higher))
+        if low is None:
+            return None
+        high = 2 * low if high is None else high
+        chosen = options.model_copy(update={"bpp": low * (high / low) ** share if low else high * share})
+        return chosen, cls.rate_points(chosen)[0]
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the polynomial and the residual."""
         point = _POINTS[self.rate_point.index]
+        if point.bpp and self.options.bpp is not None:
+            point = replace(point, bpp=self.options.bpp)
         with self.context.stage("analysis"):
             price = per_bit(point.price, srgb)
             fitted = fit_polynomial(srgb, raw, point.degree, price, advance=self.context.part(0.0, 0.2))

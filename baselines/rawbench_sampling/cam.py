@@ -14,23 +14,25 @@ from torch import Tensor
 
 import rawbench
 from rawbench import StreamError
+from rawbench.blocks.polynomial import Polynomial
 from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.tiles import in_tiles, padded, tiles
 from rawbench.errors import SampleError, UsageError
 from rawbench.srgb import pick, to_unit
 from rawbench_sampling.cam_networks import PUBLISHED, Architecture, CamNetworks, UNet, empty_networks, reconstruct
 from rawbench_sampling.cam_weights import read_weights
-from rawbench_sampling.global_map import gain_of, rough_rest
+from rawbench_sampling.global_map import fit_global_map, gain_of, rough_rest
 from rawbench_sampling.positions import decode_positions, encode_positions
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples
+from rawbench_sampling.shrinkage import CODES, WHOLE, choose_weights, weighted
 from rawbench_sampling.superpixels import chosen_positions
-from rawbench_sampling.uniform import fit_to_samples
 
 CELLS = (32, 16, 8, 4)
 """Sides of superpixels by rate point index."""
 MOST_ITERATIONS = 50
 WEIGHTS = Path(__file__).parent / "weights"
 _TAG_BYTES = 4
+_WEIGHTED = 0x80  # in the byte of the iterations: weights follow, which format version 1 does not have
 _PUBLISHED_RATE = 1e-4
 _RATE = 1e-3
 _TURNS = 4
@@ -43,12 +45,14 @@ _GRID = 2.0**20  # of associations: sums in another order choose the same pixels
 class Cam(rawbench.Codec):
     """Nam et al.'s content-aware metadata.
 
-    Payload: four bytes of the weights' digest; a byte, the iterations of fine-tuning; the positions of the samples
-    (``rawbench_sampling.positions``); the coded polynomial (``blocks.polynomial_coding``), fitted to the samples alone;
+    Payload: four bytes of the weights' digest; a byte, the iterations of fine-tuning plus 128; a byte, the weights of
+    what the networks add to the polynomial (``rawbench_sampling.shrinkage``); the positions of the samples
+    (``rawbench_sampling.positions``); the coded polynomial (``blocks.polynomial_coding``);
     the samples. The sampler runs in float64 and at the encoder only.
     """
 
     name = "cam"
+    format_version = 2
     summary = "raw at pixels that a network chooses, and a U-Net for the others, tuned on them at the decoder"
     paper = rawbench.Paper(
         citation=(
@@ -65,10 +69,12 @@ class Cam(rawbench.Codec):
         ours=(
             "At size=small networks at half resolution (8 to 64 and 12 to 96 features), trained for 42 minutes on a "
             "part of one CPU core; one model for cells of 32, 16, 8 and 4, whose side the sampler is told; the "
-            "networks see and predict what a polynomial of the sRGB, fitted to the samples, leaves of raw; fine-tuning "
-            "at 1e-3, each step on a quarter of the image, half of its samples hidden and judged, and left out where "
-            "the encoder sees that it does harm; positions and samples range coded without loss; stored samples pasted "
-            "back. size=reference: the published widths and fine-tuning on raw itself, without weights."
+            "networks see and predict what a polynomial of the sRGB, of a degree up to 3, which the encoder fits to "
+            "the whole image, leaves of raw; what they say is added times a weight of 0 to 1, in quarters, apart for "
+            "clipped pixels, which the encoder measures; fine-tuning at 1e-3, each step on a quarter of the image, "
+            "half of its samples hidden and judged, and left out where the encoder sees that it does harm; positions "
+            "and samples range coded without loss; stored samples pasted back. size=reference: the published widths "
+            "and fine-tuning on raw itself, without weights."
         ),
         licence="The licence of the authors' code allows no commercial use; none of it was used.",
     )
@@ -114,50 +120,68 @@ class Cam(rawbench.Codec):
             mask = self._chosen(raw, srgb)
             codes = pick(srgb, slice(None), mask)
             samples = torch.round(raw[:, mask].double() * PEAK).long()
-            fitted, _ = fit_to_samples(samples, codes, raw, srgb)
+            fitted = fit_global_map(raw, srgb, codes.shape[1])
+            head = self._chosen_head(raw, srgb, mask, samples.double() / PEAK, fitted.polynomial())
         with self.context.stage("entropy"):
             positions = encode_positions(mask.cpu().numpy(), self.cell)
             coded = fitted.to_bytes() + encode_samples(samples, codes, fitted.polynomial())
         self.context.record("position_bytes", len(positions))
-        return self._with_iterations(positions + coded, raw, srgb)
+        return self.tag + head + positions + coded
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Decode positions and samples, tune the network on them, rebuild, paste the samples."""
         with self.context.stage("entropy"):
-            iterations, rest = self._head(payload)
-            found, rest = decode_positions(rest, *srgb.shape[1:], self.cell)
+            iterations, code, rest = self._head(payload)
+            found, rest = decode_positions(rest, srgb.shape[1], srgb.shape[2], self.cell)
             mask = torch.from_numpy(found).to(srgb.device)
             fitted, rest = read_polynomial(rest)
-            codes = pick(srgb, slice(None), mask)
-            samples = decode_samples(rest, codes, fitted.polynomial()).double() / PEAK
-        with self.context.stage("synthesis"), torch.inference_mode(False):
-            base = fitted.polynomial()(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
-            values = samples - base[:, mask]
-            out = base + rebuilt(self.networks, srgb.clone(), mask, values, iterations, self.context.advance)
+            samples = decode_samples(rest, pick(srgb, slice(None), mask), fitted.polynomial()).double() / PEAK
+        with self.context.stage("synthesis"):
+            base = self._base(fitted.polynomial(), srgb)
+            out = base + weighted(self._rest(base, srgb, mask, samples, iterations), srgb, code)
             out[:, mask] = samples
             return out.clamp(0.0, 1.0).float()
+
+    def _base(self, polynomial: Polynomial, srgb: Tensor) -> Tensor:
+        return polynomial(srgb) if self.networks.config.residual else torch.zeros_like(srgb).double()
+
+    def _rest(self, base: Tensor, srgb: Tensor, mask: Tensor, samples: Tensor, iterations: int) -> Tensor:
+        """What the networks add to the base, float64 (3, H, W), given raw samples, float64 (3, N)."""
+        values = samples - base[:, mask]
+        with torch.inference_mode(False):
+            values, pixels = values.clone(), srgb.clone()
+            return rebuilt(self.networks, pixels, mask.clone(), values, iterations, self.context.advance)
 
     def diagnostics(self, raw: Tensor, srgb: Tensor) -> dict[str, Tensor]:
         """Return ``samples`` (H, W): 1 where raw is stored."""
         return {"samples": self._chosen(raw, srgb).float()}
 
-    def _with_iterations(self, body: bytes, raw: Tensor, srgb: Tensor) -> bytes:
-        """The payload with the iterations that are asked for, or with none where they do harm."""
-        payloads = [self.tag + bytes([count]) + body for count in sorted({0, self.options.finetune})]
-        if len(payloads) == 1:
-            return payloads[0]
-        errors = [float((self.decode(payload, srgb) - raw).double().square().mean()) for payload in payloads]
+    def _chosen_head(self, raw: Tensor, srgb: Tensor, mask: Tensor, samples: Tensor, polynomial: Polynomial) -> bytes:
+        """The iterations that are asked for, or none where they do harm, and the weights of the rest."""
+        base = self._base(polynomial, srgb)
+        target, found = raw.double() - base, []
+        for count in sorted({0, self.options.finetune}):
+            rest = self._rest(base, srgb, mask, samples, count)
+            code = choose_weights(rest, target, srgb) if self.networks.config.residual else WHOLE
+            found.append((float((weighted(rest, srgb, code) - target).square().mean()), count, code))
         # Not for a gain so small that another machine may see none.
-        return payloads[errors[1] < (1 - _WORTH) * errors[0]]
+        _, count, code = found[-1] if found[-1][0] < (1 - _WORTH) * found[0][0] else found[0]
+        return bytes([_WEIGHTED | count, code])
 
-    def _head(self, payload: bytes) -> tuple[int, bytes]:
-        if len(payload) <= _TAG_BYTES:
+    def _head(self, payload: bytes) -> tuple[int, int, bytes]:
+        """Iterations, the code of the weights, and what follows."""
+        if len(payload) <= _TAG_BYTES + 1:
             raise StreamError("the payload ends too early")
         if payload[:_TAG_BYTES] != self.tag:
             raise StreamError("the payload was written with other weights of cam")
-        if payload[_TAG_BYTES] > MOST_ITERATIONS:
-            raise StreamError(f"{payload[_TAG_BYTES]} iterations of fine-tuning are more than {MOST_ITERATIONS}")
-        return payload[_TAG_BYTES], payload[_TAG_BYTES + 1 :]
+        iterations, code, start = payload[_TAG_BYTES], WHOLE, _TAG_BYTES + 1
+        if iterations & _WEIGHTED:
+            iterations, code, start = iterations ^ _WEIGHTED, payload[start], start + 1
+        if iterations > MOST_ITERATIONS:
+            raise StreamError(f"{iterations} iterations of fine-tuning are more than {MOST_ITERATIONS}")
+        if code >= CODES:
+            raise StreamError("the weights of the rest are unknown")
+        return iterations, code, payload[start:]
 
     def _chosen(self, raw: Tensor, srgb: Tensor) -> Tensor:
         """The mask of the samples, bool (H, W)."""
@@ -230,7 +254,7 @@ def _tuned(network: UNet, config: Architecture, image: Tensor, iterations: int) 
     network = copy.deepcopy(network).eval().requires_grad_(True)
     turns, rate = (1, _PUBLISHED_RATE) if config == PUBLISHED else (_TURNS, _RATE)
     optimizer = torch.optim.Adam(network.parameters(), lr=rate)
-    windows = [tile.place() for tile in tiles(*image.shape[2:], _TUNED_SIDE, halo=0)]
+    windows = [tile.place() for tile in tiles(image.shape[2], image.shape[3], _TUNED_SIDE, halo=0)]
     turns = min(turns, len(windows))
     order = image[0, 6].long().cumsum(1)  # along a row, every second sample
     with torch.enable_grad():

@@ -75,11 +75,15 @@ class UNet(nn.Module):
         """Multiply-accumulates of all convolutions, for each pixel of the image."""
         total = 0.0
         for level, block in enumerate(self.down):
-            total += sum(layer.weight.numel() for layer in block if isinstance(layer, nn.Conv2d)) / 4**level
+            total += _weights(block, nn.Conv2d) / 4**level
         for level, (up, join) in enumerate(zip(self.up, self.join, strict=True)):
-            total += up.weight.numel() / 4 ** (level + 1)
-            total += sum(layer.weight.numel() for layer in join if isinstance(layer, nn.Conv2d)) / 4**level
+            total += _weights(up, nn.ConvTranspose2d) / 4 ** (level + 1) + _weights(join, nn.Conv2d) / 4**level
         return (total + self.last.weight.numel()) / self.shuffle**2
+
+
+def _weights(module: nn.Module, kind: type[nn.Conv2d | nn.ConvTranspose2d]) -> int:
+    """How many weights, without biases, the layers of a kind have."""
+    return sum(layer.weight.numel() for layer in module.modules() if isinstance(layer, kind))
 
 
 def _block(inputs: int, outputs: int) -> nn.Sequential:
@@ -103,7 +107,8 @@ class CamNetworks(nn.Module):
         self.reconstructor = UNet(7, 3, config.width, config.levels, config.shuffle)
         if config.residual:
             nn.init.zeros_(self.reconstructor.last.weight)
-            nn.init.zeros_(self.reconstructor.last.bias)
+            if self.reconstructor.last.bias is not None:
+                nn.init.zeros_(self.reconstructor.last.bias)
 
     def association(self, colours: Tensor, values: Tensor, cells: list[int]) -> Tensor:
         """How much each pixel belongs to the nine superpixels around it: (B, 9, H, W), sums to 1.

@@ -172,7 +172,7 @@ def _train(
             # Tiles do not meet: a sum over them trains each by the mean over its own samples.
             ((error * share).sum(1) / share.sum(1).clamp_min(1.0)).sum().backward()
             optimizer.step()
-    for group in groups:
+    for group in optimizer.param_groups:
         for tensor in group["params"]:
             tensor.requires_grad_(False)
     return networks

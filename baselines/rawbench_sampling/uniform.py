@@ -7,26 +7,22 @@ from typing import Any
 from torch import Tensor
 
 import rawbench
-from rawbench.blocks.polynomial_coding import Quantised, read_polynomial
-from rawbench.blocks.polynomial_fitting import fit_polynomial
+from rawbench.blocks.polynomial_coding import read_polynomial
+from rawbench_sampling.global_map import fit_global_map
 from rawbench_sampling.grid import STEPS, Grid, rate_points
 from rawbench_sampling.interpolation import KERNELS, choose_kernels, spread
 from rawbench_sampling.samples import PEAK, decode_samples, encode_samples, samples_of
-
-_DECIBELS_PER_SAMPLE_BIT = 2.0  # of a fit: 6.02 / 3, what one bit of each sample's three values is worth
-_PIXELS_PER_COEFFICIENT = 2
-_DEGREES = (0, 1, 2, 3)
 
 
 class Uniform(rawbench.Codec):
     """Raw samples on a uniform grid, coded without loss; polynomial and local interpolation between them.
 
-    Payload: the coded polynomial (``blocks.polynomial_coding``), fitted to the samples alone; two bytes, the kernels
+    Payload: the coded polynomial (``blocks.polynomial_coding``); two bytes, the kernels
     that interpolate what it leaves, for pixels without and with clipped channels; the samples.
     """
 
     name = "uniform"
-    summary = "raw on a grid, a polynomial of the sRGB fitted to it, the rest interpolated"
+    summary = "raw on a grid, a polynomial of the sRGB, the rest interpolated"
     paper = rawbench.Paper(
         citation=(
             "Idea: uniformly spaced raw samples as metadata (Punnappurath & Brown, 'Spatially Aware Metadata for Raw "
@@ -34,9 +30,9 @@ class Uniform(rawbench.Codec):
         ),
         ours=(
             "Samples on a centred grid, range coded given the sRGB's quantisation intervals; a polynomial of the "
-            "linearised sRGB fitted to the samples by description length, of a degree that the encoder chooses; the "
-            "samples' residuals spread by a joint bilateral kernel or by radial basis functions over colour and "
-            "position, as the encoder chooses, apart for clipped pixels; stored samples pasted back."
+            "linearised sRGB, of a degree up to 3, which the encoder fits to the whole image; the samples' residuals "
+            "spread by a joint bilateral kernel or by radial basis functions over colour and position, as the encoder "
+            "chooses, apart for clipped pixels; stored samples pasted back."
         ),
         licence="No code of the authors is public.",
     )
@@ -48,12 +44,13 @@ class Uniform(rawbench.Codec):
         return rate_points(STEPS)
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
-        """Fit the polynomial to the samples and code both."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        """Fit the polynomial, choose the kernels, and code them and the samples."""
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         with self.context.stage("analysis"):
             samples, codes = samples_of(raw, srgb, grid)
-            fitted, predicted = fit_to_samples(samples, codes, raw, srgb)
+            fitted = fit_global_map(raw, srgb, codes.shape[1])
             polynomial = fitted.polynomial()
+            predicted = polynomial(srgb)
             shape = (3, grid.rows, grid.columns)
             left = (samples.double() / PEAK).reshape(shape) - grid.take(predicted)
             kernels = choose_kernels(
@@ -64,7 +61,7 @@ class Uniform(rawbench.Codec):
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
         """Decode the samples, evaluate the polynomial, interpolate what it leaves, paste the samples."""
-        grid = Grid(*srgb.shape[1:], STEPS[self.rate_point.index])
+        grid = Grid(srgb.shape[1], srgb.shape[2], STEPS[self.rate_point.index])
         codes = grid.take(srgb)
         with self.context.stage("entropy"):
             fitted, rest = read_polynomial(payload)
@@ -80,25 +77,3 @@ class Uniform(rawbench.Codec):
             out = predicted + spread(left, codes, srgb, grid, kernels, self.context.advance)
             grid.put(out, samples)
             return out.clamp(0.0, 1.0).float()
-
-
-def fit_to_samples(samples: Tensor, codes: Tensor, raw: Tensor, srgb: Tensor) -> tuple[Quantised, Tensor]:
-    """Fit polynomials of several degrees to samples, and keep the one that comes nearest to the whole raw.
-
-    Args:
-        samples: int64 (3, N), on the 16-bit grid, and codes: uint8 or uint16 (3, N), sRGB, at the samples.
-        raw: float32 (3, H, W) and srgb (3, H, W), of the same depth.
-
-    Returns:
-        The polynomial, and its prediction, float64 (3, H, W).
-    """
-    price = _DECIBELS_PER_SAMPLE_BIT / codes.shape[1]
-    best: tuple[float, Quantised, Tensor] | None = None
-    for degree in _DEGREES:
-        fitted = fit_polynomial(codes, samples / PEAK, degree, price, _PIXELS_PER_COEFFICIENT)
-        predicted = fitted.polynomial()(srgb)
-        error = float(((predicted - raw) ** 2).mean())
-        if best is None or error < best[0]:
-            best = error, fitted, predicted
-    assert best is not None
-    return best[1], best[2]

@@ -30,12 +30,18 @@ class Hybrid(rawbench.Codec):
 
     name: ClassVar[str] = "hybrid"
     summary: ClassVar[str] = "polynomial, and its residual in wavelets under mixed adaptive contexts, up to lossless"
-    paper: ClassVar[str] = (
-        "No published method. Ideas: a per-image polynomial (as `poly`); wavelets with contexts of neighbours, parents "
-        "and other bands (Wu, 'ECECOW', Asilomar 1997; JPEG 2000); logistic mixing of adaptive counters (Mahoney's PAQ "
-        "compressors, Florida Tech CS-2005-16); side information of the decoder as context, here the sRGB. Our "
-        "specification: all of it; integers wherever the coder is steered; counters and mixing weights that start "
-        "from what they learned on simulated photographs, and go on learning in the image. No code of others was used."
+    paper: ClassVar[rawbench.Paper] = rawbench.Paper(
+        citation=(
+            "No published method. Ideas: a per-image polynomial (as `poly`); wavelets with contexts of neighbours, "
+            "parents and other bands (Wu, 'ECECOW', Asilomar 1997; JPEG 2000); logistic mixing of adaptive counters "
+            "(Mahoney's PAQ compressors, Florida Tech CS-2005-16); side information of the decoder as context, here "
+            "the sRGB."
+        ),
+        ours=(
+            "All of it; integers wherever the coder is steered; counters and mixing weights that start from what they "
+            "learned on simulated photographs, and go on learning in the image."
+        ),
+        licence="No code of others was used.",
     )
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(
         needs_training=True, srgb_bits=(8, 16), lossless=True

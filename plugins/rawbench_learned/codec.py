@@ -92,6 +92,17 @@ class Learned(rawbench.Codec):
         return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in cls.qualities]
 
     @classmethod
+    def between(
+        cls, options: Any, lower: rawbench.RatePoint, higher: rawbench.RatePoint, share: float
+    ) -> tuple[Any, rawbench.RatePoint] | None:
+        """Another quality of the same weights; generation 2 has but its own."""
+        byte = round(lower.index + share * (higher.index - lower.index))
+        if getattr(options, "generation", 1) == 2 or byte in (lower.index, higher.index):
+            return None
+        chosen = options.model_copy(update={"quality": byte / (rate.LEVELS - 1)})
+        return chosen, cls.rate_points(chosen)[0]
+
+    @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
         """The weights' digest."""
         return {"weights": cls._coder(options, "cpu").tag.hex()}

@@ -29,8 +29,10 @@ from rawbench.codec import Advance, unwatched
 from rawbench.srgb import pick
 
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
-_TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes; coefficients are fitted to all pixels
+_TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes
 _TRIAL_CLASS_PIXELS = 1 << 12
+_FITTED_PIXELS = 1 << 21  # all of a smaller image: more of them tell the same polynomial
+_FITTED_CLASS_PIXELS = 1 << 18  # of each clip class of an image that is larger
 _MIDDLING_STEP = 9  # at which degrees are compared
 _Fit = tuple[NormalEquations, np.ndarray]  # equations and their solution
 
@@ -54,6 +56,8 @@ def fit_polynomial(
 ) -> Quantised:
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
+    Images of more than two million pixels are fitted to that many, evenly spread, and so is each clip class.
+
     Args:
         srgb: uint8 or uint16 (3, ...), an image or a list of samples.
         raw: float (3, ...), in [0, 1].
@@ -64,11 +68,9 @@ def fit_polynomial(
         advance: is told how much of the pixels is fitted.
 
     Example:
-        >>> srgb = torch.arange(3 * 64, dtype=torch.uint8).reshape(3, 8, 8)
-        >>> raw = (srgb / 255.0) ** 2.2
-        >>> rebuilt = fit_polynomial(srgb, raw, degree=2, decibels_per_bit=0.05).polynomial().raw(srgb)
-        >>> float((rebuilt - raw).abs().max()) < 0.01
-        True
+        >>> srgb = torch.arange(192, dtype=torch.uint8).reshape(3, 8, 8)
+        >>> fit_polynomial(srgb, srgb / 255.0, degree=1, decibels_per_bit=0.05).degree
+        1
     """
     codes, target = srgb.reshape(3, -1), raw.reshape(3, -1)
     stride = max(1, codes.shape[1] // _TRIAL_PIXELS)
@@ -77,35 +79,72 @@ def fit_polynomial(
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
 
-    equations = main_equations(codes, target, low, name, limit, advance)
-    solution = equations.solve(prior=identity_prior(low))
-    main = round_coefficients(equations, solution, 0.5 ** (4 + step)).T
-    base = Polynomial(name, low, main * 0.5 ** (4 + step), limit)
-    rest = float(equations.squared_error(base.coefficients.T).sum())
+    part = _evenly(codes.shape[1], _FITTED_PIXELS, srgb.shape[-1])
+    main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
+    rest *= part.step
 
-    classes = _correction_trial(codes, target, base, degree)
+    rows = _class_rows(codes, limit)
+    classes = _correction_trial(codes, target, base, degree, rows)
     finer, degrees = _choose_corrections(
         classes, degree, rest, target.numel(), decibels_per_bit, pixels_per_coefficient
     )
-    corrections = {}
-    for clipped, part in correction_equations(codes, target, base, degrees).items():
-        integers = round_coefficients(part, part.solve(), 0.5 ** (1 + finer))
-        corrections[clipped] = (degrees[clipped], integers.reshape(len(clipped_channels(clipped)), -1))
+    if part.step > 1:
+        kept = torch.cat([codes.new_zeros(0, dtype=torch.int64), *(_some(rows[c]) for c in degrees)])
+        codes, target = pick(codes, slice(None), kept), target[:, kept]
+    corrections = _fit_corrections(codes, target, base, degrees, finer)
     return Quantised(curve, threshold, low, step, finer, main, corrections)
 
 
-def _correction_trial(codes: Tensor, target: Tensor, base: Polynomial, degree: int) -> dict[int, NormalEquations]:
+def _fit_main(
+    codes: Tensor, target: Tensor, degree: int, step: int, curve: str, limit: int, advance: Advance
+) -> tuple[np.ndarray, Polynomial, float]:
+    """The polynomial's integers, itself, and its squared error over these pixels."""
+    equations = main_equations(codes, target, degree, curve, limit, advance)
+    integers = round_coefficients(equations, equations.solve(prior=identity_prior(degree)), 0.5 ** (4 + step)).T
+    base = Polynomial(curve, degree, integers * 0.5 ** (4 + step), limit)
+    return integers, base, float(equations.squared_error(base.coefficients.T).sum())
+
+
+def _fit_corrections(
+    codes: Tensor, target: Tensor, base: Polynomial, degrees: dict[int, int], finer: int
+) -> dict[int, tuple[int, np.ndarray]]:
+    """The degree and the integers of each clip class's correction."""
+    corrections = {}
+    for clipped, found in correction_equations(codes, target, base, degrees).items():
+        integers = round_coefficients(found, found.solve(), 0.5 ** (1 + finer))
+        corrections[clipped] = (degrees[clipped], integers.reshape(len(clipped_channels(clipped)), -1))
+    return corrections
+
+
+def _evenly(count: int, most: int, width: int) -> slice:
+    """At most so many of so many pixels, not always of the same columns of an image of that width."""
+    step = -(-count // most)
+    while math.gcd(step, width) > 1:
+        step += 1
+    return slice(None, None, step)
+
+
+def _some(rows: Tensor) -> Tensor:
+    return rows[:: max(1, -(-len(rows) // _FITTED_CLASS_PIXELS))]
+
+
+def _class_rows(codes: Tensor, threshold: int) -> dict[int, Tensor]:
+    """Positions of the pixels of each clip class that occurs, int64 (N,), by class 1..7."""
+    group = torch.cat([clip_class(codes[:, part].T, threshold) for part in chunks(codes.shape[1])])
+    every = {clipped: torch.nonzero(group == clipped).squeeze(1) for clipped in range(1, 8)}
+    return {clipped: rows for clipped, rows in every.items() if len(rows)}
+
+
+def _correction_trial(
+    codes: Tensor, target: Tensor, base: Polynomial, degree: int, classes: dict[int, Tensor]
+) -> dict[int, NormalEquations]:
     """Equations of all clip classes from some thousand pixels of each, weighted as if they were from all."""
-    group = torch.cat([clip_class(codes[:, part].T, base.threshold) for part in chunks(codes.shape[1])])
-    classes = {}
-    for clipped in range(1, 8):
-        rows = torch.nonzero(group == clipped).squeeze(1)
-        if not len(rows):
-            continue
+    equations = {}
+    for clipped, rows in classes.items():
         kept = rows[:: max(1, len(rows) // _TRIAL_CLASS_PIXELS)]
         found = correction_equations(pick(codes, slice(None), kept), target[:, kept], base, {clipped: degree})
-        classes[clipped] = found[clipped].scaled(len(rows) / len(kept))
-    return classes
+        equations[clipped] = found[clipped].scaled(len(rows) / len(kept))
+    return equations
 
 
 def choose_rendition(codes: Tensor, target: Tensor, degree: int) -> tuple[int, int]:

@@ -21,6 +21,8 @@ _CELLS = 48
 _CLEARLY_SHARPER = 0.005
 # Below, the details of raw and sRGB differ by more than a camera's sharpening and denoising make them.
 POOR_FIT = 0.6
+# Two pictures may be bright in the same places; but then their details have nothing in common.
+_SURELY_ALIKE, _NO_DETAIL = 0.95, 0.1
 _PATCH, _PATCHES = 128, 4  # side of a patch in pixels; patches a side
 
 
@@ -70,7 +72,7 @@ def fit_raw(raw16: np.ndarray, srgb: np.ndarray, shown: Box | None = None) -> tu
     fit = _best_place(raw16, srgb, shown)
     part = _part(raw16, fit, size)
     found = correlation(part, srgb)
-    if found <= 1 - CLEARLY_BETTER and (problem := _misfit(raw16, srgb, shown, found)):
+    if found <= _SURELY_ALIKE and (problem := _misfit(raw16, srgb, shown, found, fit.detail)):
         raise SampleError(problem)
     return part, fit
 
@@ -79,7 +81,7 @@ def _part(raw16: np.ndarray, fit: Fit, size: tuple[int, int]) -> np.ndarray:
     return raw16[fit.top : fit.top + size[0], fit.left : fit.left + size[1]]
 
 
-def _misfit(raw16: np.ndarray, srgb: np.ndarray, shown: Box | None, found: float) -> str:
+def _misfit(raw16: np.ndarray, srgb: np.ndarray, shown: Box | None, found: float, detail: float) -> str:
     """What is wrong with an sRGB that correlates by so much: turned, or of another picture; empty when nothing is."""
     best, degrees = found, 0
     for turns in (1, 2, 3):
@@ -91,7 +93,7 @@ def _misfit(raw16: np.ndarray, srgb: np.ndarray, shown: Box | None, found: float
             best, degrees = alike, 90 * turns
     if best > max(found + CLEARLY_BETTER, LEAST_CORRELATION):
         return f"turned by {360 - degrees} degrees to the left against its raw"
-    if found < LEAST_CORRELATION:
+    if found < LEAST_CORRELATION or detail < _NO_DETAIL:
         return f"misaligned: does not show the same picture as the raw (their correlation is {found:.2f})"
     return ""
 

@@ -31,8 +31,9 @@ class Segment:
 
 
 def segments(data: bytes) -> Iterator[Segment]:
-    """The marker segments of a JPEG file up to, and without, the first scan; stray bytes between them are passed over,
-    as every decoder does.
+    """The marker segments of a JPEG file up to, and without, the first scan.
+
+    Stray bytes between them are passed over, as every decoder does.
 
     Raises:
         SampleError: not a JPEG file, or one that ends before its image.

@@ -200,8 +200,10 @@ def _from_jpeg(exif: Tiff) -> Directory:
 
 
 def _maker_note(exif: Tiff) -> tuple[bytes, dict[int, int]]:
-    """A JPEG's maker note at the byte at which it was there, since its own offsets may count from the file's start:
-    what stands between the header and its end, and where it is; nothing where there is none."""
+    """A JPEG's maker note at the byte at which it was there, since its own offsets may count from the file's start.
+
+    What stands between the header and its end, and where it is; nothing where there is none.
+    """
     note = exif.exif.get(MAKER_NOTE)
     if note is None or len(note.data) <= 4 or note.place < 8:
         return b"", {}

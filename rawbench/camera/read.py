@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import io
+import os
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -15,7 +17,7 @@ import numpy as np
 import rawpy
 
 from rawbench.camera.alignment import Box
-from rawbench.camera.cfa import SIMULATED_SOFTWARE
+from rawbench.camera.cfa import CFA_ORDERS, SIMULATED_SOFTWARE
 from rawbench.camera.color import SRGB_TO_XYZ
 from rawbench.camera.facts import CameraFacts
 from rawbench.camera.tiff import Tiff, read_tiff
@@ -84,7 +86,7 @@ class CameraFile:
 
 
 class OpenedFile:
-    """A camera file that is open: read once, unpacked once, and rendered as often as it is asked.
+    """A camera file that is open: read once, unpacked once, demosaiced once.
 
     What is wrong with it is a SampleError that names it.
     """
@@ -114,7 +116,7 @@ class OpenedFile:
     def warning(self) -> str:
         """What is odd about the sensor's values: none that makes use of the upper bits; empty where all is well."""
         largest, white = int(self._raw.raw_image_visible.max()), self.info.white
-        if largest.bit_length() > white.bit_length() - _UNUSED_BITS:
+        if largest <= max(self.info.black) or largest.bit_length() > white.bit_length() - _UNUSED_BITS:
             return ""
         bits = largest.bit_length()
         return (
@@ -129,19 +131,30 @@ class OpenedFile:
         return {name: float(value) for name, value in found.items() if value > 0}
 
     def raw16(self, raw_space: str = "camera") -> np.ndarray:
-        """The raw: ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16,
-        gamma=(1, 1))``, uint16 (H, W, 3); in ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut)."""
-        space = {"camera": rawpy.ColorSpace.raw, "xyz": rawpy.ColorSpace.XYZ}[raw_space]
-        return self._render(output_color=space, output_bps=16, gamma=(1, 1))
+        """The raw, uint16 (H, W, 3).
+
+        ``postprocess(output_color=raw, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1))``; in
+        ``xyz``, LibRaw's CIE XYZ (D65; what exceeds 1 is cut).
+        """
+        if raw_space == "camera":
+            return self._linear
+        return self._demosaiced(rawpy.ColorSpace.XYZ)
 
     def srgb(self, bits: int = 8) -> np.ndarray:
-        """The sRGB: ``postprocess(use_camera_wb=True, no_auto_bright=True)``, with ``output_bps=16`` for 16 bits."""
-        return self._render(output_bps=bits)
+        """The sRGB, bit by bit that of ``postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=bits)``."""
+        from rawbench.camera.libraw_rendition import render
 
-    def _render(self, **how: Any) -> np.ndarray:
-        if self._white is not None:
-            how["user_sat"] = self._white
-        pixels = self._raw.postprocess(use_camera_wb=True, no_auto_bright=True, **how)
+        return render(self._linear, self._raw.color_matrix[:, :3], bits)
+
+    @cached_property
+    def _linear(self) -> np.ndarray:
+        return self._demosaiced(rawpy.ColorSpace.raw)
+
+    def _demosaiced(self, space: rawpy.ColorSpace) -> np.ndarray:
+        white: dict[str, Any] = {} if self._white is None else {"user_sat": self._white}
+        pixels = self._raw.postprocess(
+            output_color=space, use_camera_wb=True, no_auto_bright=True, output_bps=16, gamma=(1, 1), **white
+        )
         if pixels.ndim != 3 or pixels.shape[2] != 3:
             raise SampleError(f"{self.path}: LibRaw gives no three-channel image; this sensor is not supported")
         return pixels
@@ -164,17 +177,40 @@ def open_camera_file(path: Path, white: int | None = None) -> Iterator[OpenedFil
         data = path.read_bytes()
     except OSError as error:
         raise SampleError(f"{path}: cannot be read ({error.strerror})") from None
+    if not data:
+        raise SampleError(f"{path}: an empty file")
     tiff = read_tiff(data)
     try:
-        with rawpy.imread(io.BytesIO(data)) as raw:
-            problem = _unsupported(raw, tiff)
+        with _silenced():
+            opened = rawpy.imread(io.BytesIO(data))
+        with opened as raw:
+            with _silenced():
+                problem = _unsupported(raw, tiff)
             if problem:
                 raise SampleError(f"{path}: {problem}: not supported")
             yield OpenedFile(path, hashlib.sha256(data).hexdigest(), tiff, raw, white)
     except rawpy.LibRawFileUnsupportedError as error:
         raise SampleError(f"{path}: not a camera file that LibRaw knows") from error
+    except NotImplementedError as error:  # rawpy's, of patterns that only X-Trans-like or damaged files have
+        raise SampleError(f"{path}: colour filters that are not supported ({error})") from error
+    except rawpy.LibRawIOError as error:
+        raise SampleError(f"{path}: cut short, or no camera file (LibRaw: {_reason(error)})") from error
     except rawpy.LibRawError as error:
         raise SampleError(f"{path}: LibRaw cannot decode it ({_reason(error)})") from error
+
+
+@contextmanager
+def _silenced() -> Iterator[None]:
+    """What LibRaw itself writes to the screen of a damaged file, past everybody; the exception says it too."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def read_camera_info(path: Path) -> CameraFileInfo:
@@ -225,6 +261,8 @@ def _unsupported(raw: rawpy.RawPy, tiff: Tiff) -> str:
         return f"a {rows}x{columns} colour filter pattern ({'X-Trans' if rows == 6 else 'Quad Bayer'})"
     if raw.num_colors != 3:
         return f"a sensor of {raw.num_colors} colours"
+    if _cfa(raw) not in CFA_ORDERS:
+        return f"a colour filter order {_cfa(raw)}"
     if abs(raw.sizes.pixel_aspect - 1) > _SQUARE:
         return f"pixels that are not square ({raw.sizes.pixel_aspect:.4g} times as wide as high)"
     black, white = min(signed(level) for level in raw.black_level_per_channel), int(raw.white_level)

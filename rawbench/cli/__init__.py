@@ -1,11 +1,13 @@
 """The command line: one thin function a command, each in the module of its name, loaded when it is called.
 
-Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed, 130 stopped by Ctrl-C.
+Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed, 5 internal error,
+130 stopped by Ctrl-C.
 """
 
 from __future__ import annotations
 
 import importlib
+import io
 import os
 import sys
 import warnings
@@ -14,15 +16,20 @@ from typing import Any
 import click
 
 from rawbench import __version__
+from rawbench.cli.trouble import internal_error
 from rawbench.errors import RawbenchError
+from rawbench.executors.outputs import forgive_closed_outputs
 
 COMMANDS = {
     "run": "Measure methods on a dataset.",
+    "runs": "List the runs of a folder.",
+    "merge": "Put parts of a run into one.",
     "table": "Print a run's rate-distortion table.",
     "export": "Write a run's rows as CSV, Parquet or JSON.",
     "compare": "Put two runs side by side.",
     "leaderboard": "Write the table of all committed runs.",
     "report": "Write a run's report as one HTML file.",
+    "plot": "Draw rate-distortion curves for a paper.",
     "regress": "Hold methods to a reference.",
     "reference": "Make and update references.",
     "methods": "List and show methods.",
@@ -79,22 +86,35 @@ class LazyGroup(click.Group):
 
 
 def plugins_first(args: list[str]) -> list[str]:
-    """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it."""
+    """``run --plugin FILE`` as ``--plugin FILE run``: which commands and methods there are depends on it.
+
+    ``--traceback`` too is for any command; so is ``--threads N``, read before anything that computes is loaded.
+    """
     first: list[str] = []
     rest: list[str] = []
     given = iter(args)
     for arg in given:
         if arg == "--":
             rest += [arg, *given]
-        elif arg == "--plugin":
+        elif arg in ("--plugin", "--threads"):
             value = next(given, None)
             if value is None:
                 rest.append(arg)  # and the command says what is wrong
             else:
                 first += [arg, value]
         else:
-            (first if arg.startswith("--plugin=") else rest).append(arg)
+            early = arg.startswith(("--plugin=", "--threads=")) or arg == "--traceback"
+            (first if early else rest).append(arg)
     return [*first, *rest]
+
+
+def use_threads(context: click.Context, threads: int | None) -> None:
+    """Tell torch and what else counts threads, here and in the processes that are started from here."""
+    if threads is None:
+        return
+    context.ensure_object(dict).update(threads=threads)
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ[name] = str(threads)
 
 
 @click.group(
@@ -113,13 +133,30 @@ def plugins_first(args: list[str]) -> list[str]:
     help="Load a plugin that is not installed, for any command, before or after its name; RAWBENCH_PLUGINS does "
     "the same. Repeatable.",
 )
+@click.option(
+    "--traceback",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, wanted: context.ensure_object(dict).update(traceback=wanted),
+    help="Show where an error comes from, for any command, before or after its name.",
+)
+@click.option(
+    "--threads",
+    type=click.IntRange(min=1),
+    is_eager=True,
+    expose_value=False,
+    callback=lambda context, _, threads: use_threads(context, threads),
+    metavar="N",
+    help="Threads of each process that computes, for any command.  [default: all cores, shared by -j]",
+)
 @click.version_option(__version__, prog_name="rawbench")
 def group() -> None:
     """Measure methods that rebuild a camera's raw image from its sRGB and a few bytes of metadata.
 
     \b
     Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell failed,
-    130 stopped by Ctrl-C.
+    5 internal error, 130 stopped by Ctrl-C.
     """
 
 
@@ -127,6 +164,11 @@ def main() -> None:
     """The entry point ``rawbench``: every expected error is one line on stderr and an exit code."""
     if not sys.warnoptions:  # what libraries tell each other's authors is nothing for a user
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
+    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal has no letter for
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    forgive_closed_outputs()
+    whole = "--traceback" in sys.argv
     try:
         code = group.main(standalone_mode=False)
     except RawbenchError as error:
@@ -136,10 +178,8 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except BrokenPipeError:
-        # The reader (head, less) has gone: nothing to tell, and nobody to tell it to.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 0
+    except (Exception, SystemExit) as error:  # a plugin that calls sys.exit(0) has done nothing that is fine
+        code = internal_error(error, whole)
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -7,14 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import click
 
 from rawbench.cli.catalogue import catalogue_of
 from rawbench.codec import Codec
 from rawbench.stream import Header
-from rawbench.types import RatePoint
 
 
 def split_commas(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[str, ...]:
@@ -30,16 +28,9 @@ def method_of_stream(header: Header) -> type[Codec]:
     Raises:
         StreamError: it is not installed.
     """
-    from rawbench.errors import StreamError
+    from rawbench.run.arrays import method_of
 
-    methods = catalogue_of().methods
-    name = methods.by_codec_id(header.codec_id)
-    if name is None:
-        raise StreamError(
-            f"the stream is of a method (id {header.codec_id:04x}) that is not installed here "
-            f"(there are {', '.join(methods.names())})"
-        )
-    return methods.load(name)
+    return method_of(header, catalogue_of().methods)
 
 
 def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, object]:
@@ -73,25 +64,6 @@ def naming(path: Path) -> Iterator[None]:
         raise type(error)(f"{path}: {error}") from error
 
 
-def choose_point(codec: type[Codec], options: Any, wanted: str | None) -> RatePoint:
-    """The rate point that the user named; a method with one needs no name.
-
-    Raises:
-        UsageError: none of that name; the line lists them.
-    """
-    from rawbench.errors import UsageError
-
-    points = codec.rate_points(options)
-    listed = ", ".join(f"{i} ({point.name})" for i, point in enumerate(points))
-    if wanted is None and len(points) == 1:
-        return points[0]
-    for number, point in enumerate(points):
-        if wanted in (point.name, str(number)):
-            return point
-    what = f"no rate point {wanted!r}" if wanted else "--rate-point is needed"
-    raise UsageError(f"method {codec.name}: {what}; there are {listed}")
-
-
 @contextmanager
 def run_folder(out: Path | None) -> Iterator[Path]:
     """The folder asked for, or one that goes away."""
@@ -100,3 +72,41 @@ def run_folder(out: Path | None) -> Iterator[Path]:
         return
     with tempfile.TemporaryDirectory(prefix="rawbench-") as folder:
         yield Path(folder)
+
+
+def write_step_summary(markdown: str) -> None:
+    """Add to the summary of a GitHub Actions job; nothing elsewhere.
+
+    Raises:
+        RawbenchError: the file cannot be written.
+    """
+    import os
+
+    from rawbench.errors import RawbenchError
+
+    if not (name := os.environ.get("GITHUB_STEP_SUMMARY")):
+        return
+    try:
+        with open(name, "a", encoding="utf-8") as file:
+            file.write(f"{markdown}\n\n")
+    except OSError as error:
+        raise RawbenchError(f"cannot write the job's summary {name}: {error.strerror}") from None
+
+
+class PublishedCommand(click.Command):
+    """Knows ``--published`` alone, and ``--published FILE.csv``: only a name that ends so belongs to it."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        found: list[str] = []
+        for number, arg in enumerate(args):
+            if number and args[number - 1] == "--published" and arg.lower().endswith(".csv"):
+                found[-1] = f"--published={arg}"
+            else:
+                found.append("--published=" if arg == "--published" else arg)
+        return super().parse_args(context, found)
+
+
+published_option = click.option(
+    "--published", multiple=True, metavar="[FILE.csv]",
+    help="With what papers report, by their own protocols, and apart; of a file of yours too. Repeatable."
+)  # fmt: skip

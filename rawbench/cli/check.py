@@ -12,6 +12,7 @@ import click
 
 from rawbench.cli.arguments import split_commas
 from rawbench.cli.catalogue import catalogue_of
+from rawbench.errors import RawbenchError
 
 CHECK_FAILED = 4
 MARKS = {"pass": "pass", "fail": "FAIL", "opted out": "opted out", "not judged": "not judged"}
@@ -37,6 +38,9 @@ Examples:
 @click.option("--write-golden", is_flag=True,
               help="Write the golden streams of the method's format version, if it passes what they need.")  # fmt: skip
 @click.option("--replace", is_flag=True, help="With --write-golden: overwrite those of an unreleased version.")
+@click.option("--keep", type=click.Path(path_type=Path), metavar="FILE",
+              help="Where to keep what came of it, for tables and reports; not with --only. "
+              "[default: $RAWBENCH_CHECKED, or rawbench/checked.json in the user's state folder]")  # fmt: skip
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def check(
     method: str,
@@ -45,14 +49,16 @@ def check(
     golden: Path | None,
     write_golden: bool,
     replace: bool,
+    keep: Path | None,
     as_json: bool,
 ) -> None:
     """Hold a method to the contract: a line for each check, and exit code 4 when one fails.
 
     The method runs in processes of its own, under limits of time and memory. A check that the method opts out of
-    is told with its reason.
+    is told with its reason. What came of all checks is kept by the digest of the method's code, options and weights:
+    tables say by it whether a method passed.
     """
-    from rawbench.testing.checks import run_checks
+    from rawbench.testing.checks import examine
     from rawbench.testing.golden import write_golden as write
     from rawbench.testing.golden_files import golden_folder
 
@@ -62,13 +68,30 @@ def check(
             click.echo(path)
         return
     golden = golden or golden_folder(method, Path())
-    results = run_checks(method, catalogue, device, only=only, golden=golden, progress=None if as_json else _tell)
+    results, evidence = examine(method, catalogue, device, only, golden, progress=None if as_json else _tell)
+    if not only:
+        _keep(method, results, evidence, keep)
     tell_results(method, results, as_json)
 
 
 def _tell(what: str) -> None:
     if sys.stderr.isatty():
         click.echo(f"... {what}", err=True)
+
+
+def _keep(method: str, results: list[Any], evidence: Any, path: Path | None) -> None:
+    from rawbench.results.checked import keep_checked, user_file
+    from rawbench.testing.outcome import outcome_of
+
+    kept = outcome_of(method, catalogue_of(), results, evidence)
+    if kept is None:
+        return
+    try:
+        keep_checked(path or user_file(), dict([kept]))
+    except RawbenchError as error:
+        if path is not None:
+            raise
+        click.echo(f"rawbench: warning: what came of the checks is not kept: {error}", err=True)
 
 
 def tell_results(title: str, results: list[Any], as_json: bool) -> None:

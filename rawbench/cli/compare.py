@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rawbench.cli.arguments import write_step_summary
+
 if TYPE_CHECKING:
     from rawbench.judge.compare import Comparison
 
@@ -29,11 +31,14 @@ def compare(a: Path, b: Path, metric: str, pairs: tuple[str, ...], markdown: boo
     """Put two runs side by side, paired by image: what is better, worse and missing in B.
 
     A and B are run folders, their databases, or JSON files of committed runs or references.
+    In GitHub Actions the Markdown is added to the job's summary too.
     """
-    from rawbench.judge.compare import compare_results, markdown_comment
+    from rawbench.judge.compare import compare_results
+    from rawbench.judge.compare_text import markdown_comment
     from rawbench.results.run import read_run
 
     comparison = compare_results(read_run(a), read_run(b), metric, dict(_pair(text) for text in pairs))
+    write_step_summary(markdown_comment(comparison))
     if markdown:
         click.echo(markdown_comment(comparison))
     else:
@@ -52,7 +57,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 
 def _print(comparison: Comparison) -> None:
-    from rawbench.judge.compare import reasons, sum_up, tables
+    from rawbench.judge.compare_text import reasons, sum_up, tables
     from rawbench.tables.terminal import Part, make_console, print_part, printable
 
     console, _ = make_console()

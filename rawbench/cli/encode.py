@@ -6,7 +6,6 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import choose_point
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -40,6 +39,7 @@ def encode(
 ) -> None:
     """Write the metadata that brings PHOTO's raw back from its sRGB."""
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
     name, given = parse_spec(method)
     codec = catalogue_of().methods.load(name)
@@ -47,10 +47,10 @@ def encode(
     point = choose_point(codec, options, rate_point)
     from rawbench.files import write_atomically
     from rawbench.photo.pictures import check_folder, read_pair
-    from rawbench.run.cell import check_depth, check_sample
     from rawbench.run.coding import encode_stream
     from rawbench.run.device import resolve_device
     from rawbench.run.own_rendition import refuse_own_rendition
+    from rawbench.run.pairs import check_depth, check_sample
     from rawbench.run.rate import bits_per_pixel
     from rawbench.types import Sample
 

@@ -32,12 +32,6 @@ def listing_group(
     @click.group(name=kind, help=f"List and show {kind}.", epilog=f"Example: rawbench {kind} show {example}")
     def group() -> None: ...
 
-    def _found(name: str) -> dict[str, Any]:
-        registry = getattr(catalogue_of(), kind)
-        entry = registry.entry(name)
-        found = {"name": entry.name, "summary": entry.summary, "plugin": entry.plugin}
-        return found | describe(registry.load(name))
-
     @group.command(
         name="list",
         help=f"List the {kind} of all plugins, a line each.",
@@ -63,10 +57,16 @@ def listing_group(
     @click.argument("name")
     @click.option("--json", "as_json", is_flag=True, help="As JSON.")
     def show_command(name: str, as_json: bool) -> None:
-        found = dict(facts[name]) if name in facts else _found(name)
+        found = dict(facts[name]) if name in facts else _found(kind, name, describe)
         click.echo(json.dumps(found, indent=2, default=str) if as_json else _lines(found))
 
     return group
+
+
+def _found(kind: str, name: str, describe: Describe) -> dict[str, Any]:
+    registry = getattr(catalogue_of(), kind)
+    entry = registry.entry(name)
+    return {"name": entry.name, "summary": entry.summary, "plugin": entry.plugin} | describe(registry.load(name))
 
 
 def describe_options(model: Any) -> dict[str, str]:

@@ -64,16 +64,10 @@ def pack(
 
     Of a folder, all camera files in it and below it are packed.
     """
-    from rawbench.cli.arguments import choose_point
-    from rawbench.errors import UsageError
     from rawbench.options import build_options, parse_spec
+    from rawbench.run.arrays import choose_point
 
-    if rate_point is not None and max_bytes is not None:
-        raise UsageError("give either --rate-point or --max-bytes")
-    if (output is None) == (out is None):
-        raise UsageError("give either -o FILE.rb.jpg, for one photograph, or --out DIR")
-    if output is not None and output.suffix.lower() not in (".jpg", ".jpeg"):
-        raise UsageError(f"{output}: the output is a .jpg")
+    _refuse_contradictions(rate_point, max_bytes, output, out)
     name, given = parse_spec(method)
     codec = catalogue_of().methods.load(name)
     options = build_options(codec.Options, given, f"method {name}")
@@ -94,6 +88,19 @@ def pack(
         _pack_one(tasks[0])
     else:
         _pack_many(tasks, jobs)
+
+
+def _refuse_contradictions(
+    rate_point: str | None, max_bytes: int | None, output: Path | None, out: Path | None
+) -> None:
+    from rawbench.errors import UsageError
+
+    if rate_point is not None and max_bytes is not None:
+        raise UsageError("give either --rate-point or --max-bytes")
+    if (output is None) == (out is None):
+        raise UsageError("give either -o FILE.rb.jpg, for one photograph, or --out DIR")
+    if output is not None and output.suffix.lower() not in (".jpg", ".jpeg"):
+        raise UsageError(f"{output}: the output is a .jpg")
 
 
 def _outputs(photos: tuple[Path, ...], output: Path | None, out: Path | None) -> dict[Path, Path]:

@@ -11,6 +11,8 @@ from typing import Any
 
 import click
 
+from rawbench.cli.trouble import wants_traceback
+
 
 class _Troubles:
     """Counts the cells without figures, and has a line for each; one for all that a method skips of a dataset."""
@@ -20,12 +22,14 @@ class _Troubles:
         self._told: set[tuple[str, str]] = set()
 
     def line(self, cell: Any, outcome: Any) -> str:
-        """What to say of a cell; nothing where all is well, or said."""
-        if outcome.status == "ok":
-            return ""
+        """What to say of a cell; nothing where all is well, or said. With ``--traceback``, all of it."""
         if outcome.status != "skipped":
-            self._counts["failed"] += 1
-            return f"{outcome.status}: {outcome.message}"
+            from rawbench.run.driver import troubles_of
+
+            status = "error" if outcome.status == "ok" else outcome.status
+            lines = [f"{status}: {line}" for line in troubles_of(cell, outcome)]
+            self._counts["failed"] += bool(lines)
+            return "\n".join([*lines, outcome.trace] if lines and wants_traceback() and outcome.trace else lines)
         self._counts["skipped"] += 1
         place = (cell.method.label, cell.dataset.label)
         if place in self._told:
@@ -34,7 +38,7 @@ class _Troubles:
         return f"skipped: {place[0]} on {place[1]}: {outcome.message.removeprefix(f'{cell.title}: ')}"
 
     def __str__(self) -> str:
-        return ", ".join(f"{count} {what}" for what, count in self._counts.items())
+        return ", ".join(f"{count} {what}" for what, count in self._counts.items() if count)
 
 
 class LineProgress:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from rawbench.cli.arguments import run_folder
+from rawbench.cli.arguments import run_folder, write_step_summary
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -28,6 +28,7 @@ Examples:
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Worker processes.")
 @click.option("--junit", "junit_file", type=click.Path(path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @click.option("--github", is_flag=True, help="Print annotations for GitHub Actions.")
+@click.option("--markdown", is_flag=True, help="As Markdown for a pull request.")
 def regress(
     reference: Path,
     subsets: tuple[str, ...],
@@ -36,8 +37,11 @@ def regress(
     jobs: int,
     junit_file: Path | None,
     github: bool,
+    markdown: bool,
 ) -> None:
     """Run what REFERENCE names and hold it to its numbers, within its tolerances.
+
+    The worst comes first. In GitHub Actions the Markdown is added to the job's summary too.
 
     \b
     Exit codes: 0 as good or better, 1 worse (regression), 2 usage, 3 not comparable (a missing cell, other
@@ -54,7 +58,9 @@ def regress(
         write_atomically(junit_file, annotations.junit(verdicts))
     for line in annotations.github_annotations(verdicts, str(reference)) if github else ():
         click.echo(line)
-    click.echo("\n".join(gate.report_lines(verdicts)))
+    summary = gate.markdown_summary(verdicts, reference.name)
+    write_step_summary(summary)
+    click.echo(summary if markdown else "\n".join(gate.report_lines(verdicts)))
     if advice := gate.update_advice(verdicts, reference):
         click.echo(advice)
     raise click.exceptions.Exit(gate.exit_code(verdicts))

@@ -41,9 +41,9 @@ def report(
 
     RUN is a run folder, its database, or the JSON of a committed run; only a folder with its streams gives pictures.
     """
-    from rawbench.report.page import write_report
+    from rawbench.report.page import Choice, write_report
 
-    for line in write_report(run, output, catalogue_of(), images, bpp, metrics, charts, anchor):
+    for line in write_report(run, output, catalogue_of(), Choice(images, bpp, metrics, anchor), charts):
         click.echo(line, err=True)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
     if charts is not None:

@@ -41,6 +41,10 @@ Examples:
 @click.option("--timeout", "timeout_seconds", type=float, metavar="SECONDS", help="End a cell that takes longer.")
 @click.option("--timing/--no-timing", default=None,
               help="A timing pass after the measurements, on the first image of each size.")  # fmt: skip
+@click.option("--name", help="Of the run: its folder in rawbench-runs.  [default: by the plan]")
+@click.option(
+    "--shard", metavar="I/N", help="Measure every N-th image, from the I-th; 'rawbench merge' joins the parts."
+)
 @click.option("--out", metavar="DIR", help="Run folder; an existing one is resumed.  [default: by the plan]")
 @click.option("--config", type=click.Path(path_type=Path), metavar="FILE.toml", help="Settings from a file.")
 @click.option("--rerun", type=click.Choice(["failed", "all"]), help="Repeat cells that are finished.")
@@ -51,21 +55,14 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     Prints the rate-distortion table and keeps every row in the run folder. Stopped with Ctrl-C (or killed),
     the same command goes on where it was.
     """
-    from rawbench.run.config import make_config, read_config
-
-    values = {key: value for key, value in given.items() if value not in (None, ())}
-    settings = read_config(config, values) if config else make_config({"methods": (), **values}, "rawbench run")
-    catalogue = catalogue_of()
-    if settings.plugins:
-        from rawbench.plugins import load_plugins
-
-        catalogue = load_plugins((*catalogue.extra, *settings.plugins))
-    from rawbench.run.device import resolve_device
-    from rawbench.run.driver import default_folder, run_plan
+    settings, catalogue = _settings(config, given)
     from rawbench.run.plan import make_plan
 
-    device = resolve_device(settings.device)
-    plan = make_plan(settings, catalogue, device)
+    plan = make_plan(settings, catalogue, settings.device)
+    from rawbench.run.device import resolve_device
+    from rawbench.run.driver import default_folder, run_plan
+
+    device = resolve_device(plan.device)
     folder = Path(settings.out) if settings.out else default_folder(plan, settings)
     if dry_run:
         _print_plan(plan, folder, device)
@@ -74,8 +71,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
     from rawbench.results.run import read_run
     from rawbench.tables.run_table import print_table, shown_metrics
 
-    command = " ".join(["rawbench", *sys.argv[1:]])
-    untimed: list[str] = []
+    command, untimed = " ".join(["rawbench", *sys.argv[1:]]), []
     try:
         with make_progress() as progress:
             summary = run_plan(plan, settings, catalogue, folder, device, progress, rerun, command)
@@ -87,9 +83,38 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
         raise click.exceptions.Exit(130) from None
     click.echo()
-    measured = read_run(folder)
-    print_table(measured, shown_metrics(measured, settings.metrics))
+    print_table(measured := read_run(folder), shown_metrics(measured, settings.metrics))
     _finish(plan, summary, untimed)
+
+
+def _settings(config: Path | None, given: dict[str, Any]) -> tuple[Any, Any]:
+    """What is asked for, by the file and the command line, and the plugins; nothing that computes is loaded yet."""
+    from rawbench.cli import use_threads
+    from rawbench.plugins import load_plugins
+    from rawbench.run.config import make_config, read_config
+
+    context = click.get_current_context()
+    values = {key: value for key, value in given.items() if value not in (None, ())}
+    if threads := context.find_root().ensure_object(dict).get("threads"):
+        values["threads"] = threads
+    settings = read_config(config, values) if config else make_config({"methods": (), **values}, "rawbench run")
+    use_threads(context, settings.threads)
+    if settings.timing:
+        _tell_if_busy()
+    catalogue = catalogue_of()
+    if settings.plugins:
+        catalogue = load_plugins((*catalogue.extra, *settings.plugins))
+    return settings, catalogue
+
+
+def _tell_if_busy() -> None:
+    """Times of a machine that has other work are no times of a method."""
+    import os
+
+    load, cores = os.getloadavg()[0], os.cpu_count() or 1
+    if load > cores:
+        click.echo(f"rawbench: warning: this machine is busy (load {load:.1f} on {cores} cores): what is "
+                   "timed now takes longer than it would alone", err=True)  # fmt: skip
 
 
 def _print_plan(plan: Any, folder: Path, device: str) -> None:
@@ -110,9 +135,11 @@ def _finish(plan: Any, summary: Any, untimed: list[str]) -> None:
     failed = len(summary.failed) + len(summary.failed_before)
     if failed:
         click.echo(f"{failed} cells failed; repeat them with --rerun failed", err=True)
+    if summary.failed_metrics:
+        click.echo(f"{len(summary.failed_metrics)} measurements failed; repeat them with --rerun failed", err=True)
     if summary.skipped:
         click.echo(f"{summary.skipped} cells skipped: their method does not do that", err=True)
     for message in untimed:
         click.echo(message, err=True)
-    if failed or summary.skipped or plan.problems or untimed:
+    if failed or summary.failed_metrics or summary.skipped or plan.problems or untimed:
         raise click.exceptions.Exit(CELL_FAILED)

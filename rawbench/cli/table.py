@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rawbench.cli.arguments import split_commas
+from rawbench.cli.arguments import PublishedCommand, published_option, split_commas
 from rawbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -15,14 +15,15 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=PublishedCommand,
     epilog="""\b
 Examples:
   rawbench table rawbench-runs/sample-1a2b3c4d
   rawbench table RUN --metrics psnr,psnr_pooled,ssim --markdown
   rawbench table RUN --camera "SONY SLT-A57" --csv > sony.csv
-  rawbench table RUN --published
+  rawbench table RUN --published mine.csv
   rawbench table RUN --summary --latex --anchor poly --label poly=Polynomial
-"""
+""",
 )
 @click.argument("run", type=click.Path(path_type=Path))
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
@@ -31,8 +32,7 @@ Examples:
 @click.option("--markdown", "form", flag_value="markdown", help="As a Markdown table.")
 @click.option("--csv", "form", flag_value="csv", help="As comma-separated values.")
 @click.option("--latex", "form", flag_value="latex", help="As a LaTeX booktabs tabular.")
-@click.option("--published", "with_published", is_flag=True,
-              help="And under it what papers report, by their own protocols; not with --csv.")  # fmt: skip
+@published_option
 @click.option("--summary", is_flag=True,
               help="A row a method, as papers print it: PSNR at budgets, BD-rate, speed, parameters.")  # fmt: skip
 @click.option("--anchor", metavar="METHOD", help="With --summary: what BD-rates are against.  [default: chosen]")
@@ -44,7 +44,7 @@ def table(
     camera: str | None,
     by_camera: bool,
     form: str | None,
-    with_published: bool,
+    published: tuple[str, ...],
     summary: bool,
     anchor: str | None,
     labels: tuple[str, ...],
@@ -61,12 +61,9 @@ def table(
     from rawbench.results.run import read_run
     from rawbench.tables import run_table as tables
     from rawbench.tables import text
-    from rawbench.tables.published import published_cells, published_file, published_notes
+    from rawbench.tables.published import published_cells, published_notes
 
-    if with_published and form == "csv":
-        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
-    if (anchor or labels) and not summary:
-        raise UsageError("--anchor and --label belong to --summary")
+    _check_options(form, bool(published), summary, bool(anchor or labels))
     found = read_run(run)
     if summary:
         _print_summary(_of_camera(found, camera), form, anchor, labels)
@@ -81,9 +78,20 @@ def table(
         return
     under = tables.ceiling_cells(head, tables.summarise_ceilings(shown, by_camera), chosen)
     _print(form, head, body, under, [*tables.notes(shown), *lines])
-    if with_published:
+    if published:
         click.echo()
-        _print(form, *published_cells(), [], published_notes())
+        _print(form, *published_cells(published), [], published_notes(published))
+
+
+def _check_options(form: str | None, published: bool, summary: bool, of_summary: bool) -> None:
+    from rawbench.tables.published import published_file
+
+    if published and form == "csv":
+        raise UsageError(f"published rows are no part of a CSV of measured ones; they are in {published_file()}")
+    if of_summary and not summary:
+        raise UsageError("--anchor and --label belong to --summary")
+    if published and summary:
+        raise UsageError("--published has rows of rate points; --summary has a row a method")
 
 
 def _print_summary(run: Run, form: str | None, anchor: str | None, labels: tuple[str, ...]) -> None:

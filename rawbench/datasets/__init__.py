@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from rawbench.hookspecs import hookimpl
+from rawbench.hookspecs import Register, hookimpl
 
 
 @hookimpl
-def register_datasets(register: Callable[..., None]) -> None:
+def register_datasets(register: Register) -> None:
+    """Offer the built-in datasets."""
     register(
         "sample",
         "rawbench.datasets.embedded:SampleDataset",

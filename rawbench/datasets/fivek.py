@@ -13,8 +13,10 @@ _NUMBER = re.compile(r"a(\d{4})")
 
 
 class FiveKDataset(PreparedDataset):
-    """MIT-Adobe FiveK (Bychkovsky et al., CVPR 2011): the DNG files, named ``a0001-...dng`` to ``a5000-...dng``, in any
-    folders, rendered by LibRaw. ``fivek:camera=D700`` takes one camera of them.
+    """MIT-Adobe FiveK (Bychkovsky et al., CVPR 2011), rendered by LibRaw.
+
+    The DNG files, named ``a0001-...dng`` to ``a5000-...dng``, in any folders. ``fivek:camera=D700`` takes one camera of
+    them.
 
     Splits are frozen in ``rawbench/datasets/splits/fivek.csv``, by number: test are the 200 test images of InvISP's
     published lists (73 of the NIKON D700, 127 of the Canon EOS 5D); validation 100 of the others, drawn with a seed;

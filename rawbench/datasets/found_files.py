@@ -68,7 +68,12 @@ def folder_files(root: Path) -> dict[str, Path]:
         raise SampleError(
             f"dataset folder: {root} holds no camera file (.dng, .nef, .arw, ...), and no pairs in raw/ and sRGB/"
         )
-    return {path.relative_to(root).as_posix(): path for path in found}
+    return {printable(path.relative_to(root).as_posix()): path for path in found}
+
+
+def printable(name: str) -> str:
+    r"""A file's name as text that may be kept and printed: bytes that are no UTF-8 are written as ``\xe9``."""
+    return os.fsencode(name).decode("utf-8", "backslashreplace")
 
 
 def is_raw_image(path: Path) -> bool:

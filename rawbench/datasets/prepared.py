@@ -14,7 +14,7 @@ from pydantic import Field
 
 from rawbench.dataset import Dataset
 from rawbench.datasets import manifest
-from rawbench.datasets.found_files import CAMERA_SUFFIXES, files_below
+from rawbench.datasets.found_files import CAMERA_SUFFIXES, files_below, printable
 from rawbench.datasets.manifest import Entry, LeftOut, Manifest
 from rawbench.datasets.rendered import RenditionOptions
 from rawbench.errors import SampleError, UsageError, suggest
@@ -80,8 +80,9 @@ class PreparedDataset(Dataset):
         """
 
     def prepare(self, source: Path, root: Path) -> None:
-        """Index the images below ``source`` and write the manifest below ``root``; files that cannot be used are
-        listed there with the reason.
+        """Index the images below ``source`` and write the manifest below ``root``.
+
+        Files that cannot be used are listed there with the reason.
 
         Raises:
             SampleError: no image of the dataset's layout, or one image in two splits.
@@ -93,8 +94,8 @@ class PreparedDataset(Dataset):
             try:
                 entries.append(self._entry(source, found))
             except SampleError as error:
-                reason = str(error).removeprefix(f"{found.raw}: ")
-                left_out.append(LeftOut(path=found.raw.relative_to(source).as_posix(), reason=reason))
+                reason = printable(str(error).removeprefix(f"{found.raw}: "))
+                left_out.append(LeftOut(path=printable(found.raw.relative_to(source).as_posix()), reason=reason))
         if not entries:
             first = f" ({left_out[0].path}: {left_out[0].reason})" if left_out else ""
             raise SampleError(f"dataset {self.name}: no image below {source} can be used{first}")
@@ -127,8 +128,10 @@ class PreparedDataset(Dataset):
         return id
 
     def info(self, id: str) -> SampleInfo:
-        """What the manifest says of an image; how large a JPEG is, what a given image shows, or
-        whether that of a pair has 16 bits, needs its pixels."""
+        """What the manifest says of an image.
+
+        How large a JPEG is, what a given image shows, or whether that of a pair has 16 bits, needs its pixels.
+        """
         if id not in self._infos:
             from rawbench.camera.renditions import parse_rendition
 
@@ -206,6 +209,8 @@ class PreparedDataset(Dataset):
         return Pair(pair.raw16, pair.srgb, camera)
 
     def _entry(self, source: Path, found: Found) -> Entry:
+        if printable(str(found.raw)) != str(found.raw):
+            raise SampleError(f"{found.raw}: a manifest cannot hold its name, which is no UTF-8")
         camera_file = found.raw.suffix.lower() in CAMERA_SUFFIXES
         files = manifest.index_file(source, found.raw), manifest.index_file(source, found.srgb) if found.srgb else None
         facts: dict[str, Any] = {"camera": found.camera}

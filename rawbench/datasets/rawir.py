@@ -13,9 +13,9 @@ from rawbench.errors import SampleError
 
 
 class RawIrDataset(PreparedDataset):
-    """NTIRE 2025 RAW reconstruction from RGB on smartphones (arXiv 2506.01947): 512x512x4 RGGB planes, 12 bit, black
-    removed, not white-balanced; and 1024x1024x3 sRGB of the phones.
+    """NTIRE 2025 RAW reconstruction from RGB on smartphones (arXiv 2506.01947).
 
+    512x512x4 RGGB planes, 12 bit, black removed, not white-balanced; and 1024x1024x3 sRGB of the phones.
     A pair is a ``.npz`` (``raw``, ``max_val``) or ``.npy`` file and the image of the same name in whatever folders; the
     camera is the folder of the planes, or the one above a folder ``raw``. The planes are demosaiced bilinearly to the
     size of the sRGB: figures are not those of the challenge, which measures the planes. The phones' ``.pkl`` metadata

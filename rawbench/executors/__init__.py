@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from rawbench.hookspecs import hookimpl
+from rawbench.hookspecs import Register, hookimpl
 
 
 @hookimpl
-def register_executors(register: Callable[..., None]) -> None:
+def register_executors(register: Register) -> None:
+    """Offer the built-in executors."""
     register("serial", "rawbench.executors.serial:Serial", summary="one cell after another, in this process")
     register(
         "process",

@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 from multiprocessing.process import BaseProcess
 from typing import Any
 
+from rawbench.executors.outputs import forgive_closed_outputs
+
 _PRELOADED = ["torch", "rawbench.run.cell"]  # by name: nothing of it is imported here
 
 
@@ -35,6 +37,7 @@ def start_process(target: Callable[..., None], *arguments: Any, daemon: bool) ->
 
 def _begin(environment: Mapping[str, str], target: Callable[..., None], arguments: tuple[Any, ...]) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    forgive_closed_outputs()
     os.environ.clear()
     os.environ.update(environment)
     target(*arguments)

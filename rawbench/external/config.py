@@ -50,25 +50,25 @@ class Point(BaseModel):
 class ExternalConfig(_Model):
     """How to call a program; the form of the TOML file."""
 
-    summary: str = ""
-    paper: str = ""
-    raw: Literal["npy", "tiff", "png"] = "npy"
-    payload_suffix: str = Field(".bin", pattern=r"^\.[A-Za-z0-9.]+$")
-    encode: Command | None = None
-    decode: Command | None = None
-    serve: Command | None = None
-    rate_points: tuple[Point, ...] = Field(min_length=1)
-    files: tuple[str, ...] = ()
-    versions: tuple[tuple[str, ...], ...] = ()
-    environment: dict[str, str] = Field(default_factory=dict)
-    timeout_seconds: float = Field(600, gt=0)
-    uses_metadata: bool = True
-    needs_training: bool = False
-    lossless: bool = False
-    decode_tolerance: float = Field(1e-5, ge=0, lt=1)
-    srgb_bits: tuple[Literal[8, 16], ...] = (8,)
-    devices: tuple[Literal["cpu", "cuda"], ...] = ("cpu",)
-    opt_outs: dict[str, str] = Field(default_factory=dict)
+    summary: str = Field("", description="one line on what it is")
+    paper: str = Field("", description="where the method comes from, and whose code it is")
+    raw: Literal["npy", "tiff", "png"] = Field("npy", description="form of the raw: `raw.npy`, `raw.tiff` or `raw.png`")
+    payload_suffix: str = Field(".bin", pattern=r"^\.[A-Za-z0-9.]+$", description="of the payload's file")
+    encode: Command | None = Field(None, description="`command` that writes the payload")
+    decode: Command | None = Field(None, description="`command` that writes the raw")
+    serve: Command | None = Field(None, description="`command` of a program that stays, instead of the two")
+    rate_points: tuple[Point, ...] = Field(min_length=1, description="each `name`, perhaps `index`, and its values")
+    files: tuple[str, ...] = Field((), description="further files and folders that decide the results")
+    versions: tuple[tuple[str, ...], ...] = Field((), description="commands whose output decides the results")
+    environment: dict[str, str] = Field(default_factory=dict, description="environment variables")
+    timeout_seconds: float = Field(600, gt=0, description="of a call, and of the start of a program that stays")
+    uses_metadata: bool = Field(True, description="its payload holds information about the raw")
+    needs_training: bool = Field(False, description="its weights come from training data")
+    lossless: bool = Field(False, description="its last rate point is exact on the 16-bit grid")
+    decode_tolerance: float = Field(1e-5, ge=0, lt=1, description="greatest difference of two decodes of one stream")
+    srgb_bits: tuple[Literal[8, 16], ...] = Field((8,), description="depths of the sRGB that it takes")
+    devices: tuple[Literal["cpu", "cuda"], ...] = Field(("cpu",), description="where it runs; `{device}` tells it")
+    opt_outs: dict[str, str] = Field(default_factory=dict, description="checks that do not apply, each with the reason")
 
     @model_validator(mode="after")
     def _whole(self) -> ExternalConfig:

@@ -50,12 +50,14 @@ class Verdict:
         status: a key of ``EXIT_CODES``.
         findings: a clause for each rate or metric that is worse (or better), each with was, is and allowed; or why
             there is no comparison.
+        excess: by how many times what is allowed the worst of it is worse.
     """
 
     method: str
     place: str
     status: str
     findings: tuple[str, ...] = ()
+    excess: float = 0.0
 
     @property
     def sentences(self) -> list[str]:
@@ -223,7 +225,7 @@ def compare_cells(reference: Reference, results: Run, subset: Subset, unlisted: 
     verdicts += [_compare_cell(row, results.by_place.get(row.place), names, thresholds) for row in rows]
     verdicts += _compare_curves(rows, results.by_place, thresholds, results.rules)
     order = list(EXIT_CODES)
-    return sorted(verdicts, key=lambda verdict: order.index(verdict.status))
+    return sorted(verdicts, key=lambda verdict: (order.index(verdict.status), -verdict.excess))
 
 
 def _where(place: Place) -> str:
@@ -245,7 +247,8 @@ def _compare_cell(was: Row, now: Row | None, names: Sequence[str], thresholds: M
     if len(found["fine"]) + len(found["regressed"]) + len(found["better"]) < min(2, len(names)):
         found["missing"].append("nothing of its quality can be compared")
     status = next(status for status, sentences in found.items() if sentences)
-    return Verdict(was.method, place, status, tuple(sentence for sentence in found[status] if sentence))
+    excess = max(thresholds[name].excess(was.value(name), now.value(name)) for name in names)
+    return Verdict(was.method, place, status, tuple(s for s in found[status] if s), excess)
 
 
 def _compare_value(name: str, was: Row, now: Row, threshold: Threshold) -> tuple[str, str]:
@@ -294,7 +297,8 @@ def _compare_curve(was: list[Row], now: list[Row], threshold: Threshold, rules: 
         return Verdict(method, place, "regressed", (f"BD-rate was 0 %, is no number now ({delta.reason}), {allowed}",))
     said = f"BD-rate of {BD_METRIC} was 0 %, is {delta.value:+.2f} %"
     if delta.value > threshold.amount:
-        return Verdict(method, place, "regressed", (f"{said}, {allowed}",))
+        excess = (delta.value - threshold.amount) / (threshold.amount or 1.0)
+        return Verdict(method, place, "regressed", (f"{said}, {allowed}",), excess)
     if delta.value < -threshold.amount:
         return Verdict(method, place, "better", (said,))
     return Verdict(method, place, "fine")
@@ -312,6 +316,26 @@ def report_lines(verdicts: Sequence[Verdict]) -> list[str]:
     lines = [f"{v.status}: {sentence}" for v in verdicts for sentence in v.sentences]
     counts = Counter(v.status for v in verdicts)
     return [*lines, f"{len(verdicts)} verdicts: " + ", ".join(f"{counts[s]} {s}" for s in EXIT_CODES if counts[s])]
+
+
+def markdown_summary(verdicts: Sequence[Verdict], name: str, most: int = 50) -> str:
+    """The verdicts for a pull request or a job's summary: the counts, then what is not fine, the worst first.
+
+    Args:
+        verdicts: from ``compare_cells``.
+        name: of the reference.
+        most: rows to show; what is left out is counted.
+    """
+    from rawbench.tables.text import markdown, markdown_text
+
+    *_, counts = report_lines(verdicts)
+    lines = [(v.status, v.method, v.place, finding) for v in verdicts for finding in v.findings]
+    parts = [f"### rawbench regress: {markdown_text(name)}", f"{counts}."]
+    if lines:
+        parts.append(markdown(["verdict", "method", "where", "finding"], lines[:most]))
+    if len(lines) > most:
+        parts.append(f"and {len(lines) - most} more findings, in the job's log")
+    return "\n\n".join(parts)
 
 
 def update_advice(verdicts: Iterable[Verdict], path: Path) -> str:

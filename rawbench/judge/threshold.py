@@ -61,6 +61,14 @@ class Threshold:
         limit = f"allowed is {format_number(self.limit(was))} or {side} ({self.text})"
         return f"was {format_number(was)}, is {format_number(now)}, {limit}"
 
+    def excess(self, was: float, now: float) -> float:
+        """By how many times what is allowed a value is worse than that; 0 where it passes, or one is not defined."""
+        beyond = self._worse_by(self.limit(was), now)
+        if not beyond > 0:
+            return 0.0
+        allowed = abs(self.limit(was) - was) if math.isfinite(was) else 0.0
+        return beyond / (allowed or abs(was) / 1000 or 1.0) if math.isfinite(was) else math.inf
+
     def beats(self, was: float, now: float) -> str:
         """What to print where the value is better by more than what is allowed in the other direction."""
         mirrored = replace(self, sign=-self.sign)

@@ -7,9 +7,7 @@ image.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
-from rawbench.hookspecs import hookimpl
+from rawbench.hookspecs import Register, hookimpl
 
 BUILT_IN = {
     "psnr": ("pixelwise:Psnr", "PSNR of linear raw, peak 1, output clipped; mean of per-image values"),
@@ -30,6 +28,7 @@ BUILT_IN = {
 
 
 @hookimpl
-def register_metrics(register: Callable[..., None]) -> None:
+def register_metrics(register: Register) -> None:
+    """Offer the built-in metrics."""
     for name, (address, summary) in BUILT_IN.items():
         register(name, f"rawbench.metrics.{address}", summary=summary)

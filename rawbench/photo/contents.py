@@ -1,4 +1,6 @@
-"""What a packed JPEG carries inside its segments (``rawbench.camera.carrier``)::
+"""What a packed JPEG carries inside its segments (``rawbench.camera.carrier``).
+
+The layout::
 
     varint    length of the camera facts
     ...       the camera facts (``rawbench.camera.facts``)

@@ -21,9 +21,9 @@ from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.files import read_bytes
 from rawbench.photo.contents import write_contents
 from rawbench.photo.steps import Report, method_errors
-from rawbench.run.cell import check_sample
 from rawbench.run.coding import encode_stream
 from rawbench.run.own_rendition import refuse_own_rendition
+from rawbench.run.pairs import check_sample
 from rawbench.types import RatePoint, Sample, SampleInfo
 
 

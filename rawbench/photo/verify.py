@@ -24,8 +24,10 @@ VERIFIED_PIXELS = 30_000_000  # photographs up to this size are decoded again un
 
 @dataclass(frozen=True)
 class Quality:
-    """What comes back of a raw, in decibels: PSNR of the raw, and of both rendered two stops brighter and darker (NaN
-    where the camera's colours are not known)."""
+    """What comes back of a raw, in decibels.
+
+    PSNR of the raw, and of both rendered two stops brighter and darker (NaN where the camera's colours are not known).
+    """
 
     psnr: float
     brighter: float

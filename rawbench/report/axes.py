@@ -57,6 +57,7 @@ def rate_axis(records: Sequence[Mapping[str, Any]], small: bool = False) -> alt.
 
 
 def log_axis(labelled: tuple[int, ...] = (1, 2, 5)) -> alt.Axis:
+    """A logarithmic axis with labels at these multiples of the decades."""
     import altair as alt
 
     # Decades, and 2 and 5 between them: all nine would run into each other on a phone.
@@ -68,6 +69,7 @@ def log_axis(labelled: tuple[int, ...] = (1, 2, 5)) -> alt.Axis:
 
 
 def quality_axis(metric: str, domain: tuple[float, float] | None = None) -> alt.Y:
+    """The axis of a quality; ``domain`` fixes its ends."""
     import altair as alt
 
     scale = quality_scale(metric)
@@ -78,6 +80,7 @@ def quality_axis(metric: str, domain: tuple[float, float] | None = None) -> alt.
 
 
 def quality_scale(metric: str) -> alt.Scale:
+    """Linear, or for similarities logarithmic over what they lack."""
     import altair as alt
 
     if metric in SIMILARITIES:
@@ -86,6 +89,7 @@ def quality_scale(metric: str) -> alt.Scale:
 
 
 def tooltip_of(metric: str | None, *more: tuple[str, str]) -> list[alt.Tooltip]:
+    """What a point says: method, rate point, ``more`` (field, title), rate, and the metric or the time."""
     import altair as alt
 
     found = [alt.Tooltip("method:N", title="method"), alt.Tooltip("rate_point:N", title="rate point")]
@@ -123,4 +127,5 @@ _CONFIG = {
 
 
 def slug(text: str) -> str:
+    """A name as part of a file's name and of an address in the page."""
     return re.sub(r"[^a-z0-9]+", "-", text.lower()).strip("-")

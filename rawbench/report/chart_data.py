@@ -176,4 +176,5 @@ def typical_points(run: Run, bpp: float) -> dict[tuple[str, str], str]:
 
 
 def names_of(records: Iterable[Mapping[str, Any]], field: str) -> list[str]:
+    """The values of a field, each once, in order."""
     return list(dict.fromkeys(record[field] for record in records))

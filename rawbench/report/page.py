@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,27 +35,34 @@ GROUPS = {
 }
 
 
+@dataclass(frozen=True)
+class Choice:
+    """What a report shows.
+
+    Attributes:
+        images: to show; by default the hardest and the one in the middle.
+        bpp: where only one rate point of a method can be shown, that nearest to this rate.
+        metrics: to draw; by default PSNR and SSIM, as far as the run has them.
+        anchor: method that BD-rates and differences are against; by default a chosen one.
+    """
+
+    images: Sequence[str] = ()
+    bpp: float = 0.1
+    metrics: Sequence[str] = ()
+    anchor: str | None = None
+
+
 def write_report(
-    run: Path,
-    file: Path,
-    catalogue: Catalogue,
-    images: Sequence[str] = (),
-    bpp: float = 0.1,
-    metrics: Sequence[str] = (),
-    charts_folder: Path | None = None,
-    anchor: str | None = None,
+    run: Path, file: Path, catalogue: Catalogue, choice: Choice, charts_folder: Path | None = None
 ) -> list[str]:
     """Write a run's report.
 
     Args:
-        run: a run folder, or the JSON of a committed run (which has no streams, and so no pictures).
+        run: in any form that ``read_run`` takes; only a folder has streams, and so pictures.
         file: the page.
         catalogue: the plugins: datasets and codecs for the pictures, and further sections.
-        images: to show; by default the hardest and the one in the middle.
-        bpp: where only one rate point of a method can be shown, that nearest to this rate.
-        metrics: to draw; by default PSNR and SSIM, as far as the run has them.
+        choice: what to show.
         charts_folder: for SVG and PNG of every chart.
-        anchor: method that BD-rates and differences are against.
 
     Returns:
         What is missing from the page, and why, in lines.
@@ -68,23 +76,21 @@ def write_report(
     for module in ("altair", "jinja2", "vl_convert"):
         require(module)
     results = read_run(run)
-    shown = _metrics(results, metrics)
-    typical = typical_points(results, bpp)
+    shown = _metrics(results, choice.metrics)
+    typical = typical_points(results, choice.bpp)
     data = chart_data(results, shown, typical)
-    missing = few_points_note(results)
     charts = make_charts(results, data, shown)
-    chosen = _images(results, images, shown[0])
     added, problems = plugin_sections(results, catalogue)
-    decoded, without = _decoded(run, results, catalogue, chosen, typical)
-    missing += without
-    page = render_page(results, charts, data, shown, [], added, [*problems, *missing], bpp, anchor)
+    decoded, missing = _decoded(run, results, catalogue, _images(results, choice.images, shown[0]), typical)
+    told = [*problems, *few_points_note(results), *missing]
+    page = render_page(results, charts, data, shown, [], added, told, choice.bpp, choice.anchor)
     if decoded:
         pictures = draw_to_fit(decoded, LIMIT_BYTES - len(page.encode()))
-        page = render_page(results, charts, data, shown, pictures, added, [*problems, *missing], bpp, anchor)
+        page = render_page(results, charts, data, shown, pictures, added, told, choice.bpp, choice.anchor)
     write_atomically(file, page.encode())
     if charts_folder is not None:
         write_charts(charts, data, list(results.methods), charts_folder)
-    return [*problems, *missing]
+    return told
 
 
 def _metrics(results: Run, wanted: Sequence[str]) -> list[str]:

@@ -20,7 +20,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from rawbench.errors import NotComparable
+from rawbench.errors import NotComparable, RawbenchError
 from rawbench.files import shipped, write_atomically
 from rawbench.keys import digest_json
 
@@ -153,7 +153,10 @@ def keep_checked(path: Path, outcomes: Mapping[str, Checked]) -> None:
     except NotComparable:
         kept = {}
     merged = {key: outcome.model_dump(mode="json") for key, outcome in sorted({**kept, **outcomes}.items())}
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RawbenchError(f"cannot write {path}: {error.strerror}") from None
     text = json.dumps({"schema_version": SCHEMA_VERSION, "checked": merged}, indent=1, sort_keys=True)
     write_atomically(path, f"{text}\n".encode())
 

@@ -24,7 +24,7 @@ from rawbench.results.run import Run, damaged, make_run
 from rawbench.results.schema import CEILING
 
 FORMAT = 1
-_PLACE = ("method", "rate_point", "rate_order", "dataset", "image", "status", "message")
+_PLACE = ("method", "rate_point", "rate_order", "dataset", "image", "status", "message", "failed_metrics")
 
 
 def write_run(run: Run, path: Path, more: Mapping[str, Any] | None = None) -> None:
@@ -66,7 +66,8 @@ def _cell(row: Row) -> dict[str, Any]:
     values = {name: short(value) for name, value in sorted(row.values.items())}
     if row.values.get("bytes") is not None:
         values["bytes"] = int(row.value("bytes"))
-    return {**place, **values}
+    failed = {"failed_metrics": dict(row.failed_metrics)} if row.failed_metrics else {}
+    return {**place, **values, **failed}
 
 
 def _timing_lines(timings: Iterable[Timing]) -> list[dict[str, Any]]:

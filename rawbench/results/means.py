@@ -49,6 +49,7 @@ class Row:
         simulated: no photograph but a simulated camera made the image.
         values: rates and metrics by name; None or NaN where one is not defined for this image.
         message: why the cell failed, or what is to be known of it.
+        failed_metrics: why metrics have no value that could not be computed, by name.
         facts: what else its store holds of it: digests, seconds, device.
     """
 
@@ -63,6 +64,7 @@ class Row:
     simulated: bool = False
     values: Annotated[Mapping[str, float | None], AfterValidator(_possible)] = field(default_factory=dict)
     message: str = ""
+    failed_metrics: Mapping[str, str] = field(default_factory=dict)
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @cached_property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from collections.abc import Mapping
 from numbers import Integral, Real
 from typing import Any
@@ -64,16 +65,24 @@ def _parts(value: Any) -> Any:
     return _number(value) if isinstance(value, Real) else as_text(value)
 
 
+def flat(text: str) -> str:
+    """Text on one line and without control characters: what is one becomes a space."""
+    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+
+
 def safe_cell(value: Any) -> Any:
-    """Text that no spreadsheet computes: what would be a formula gets an apostrophe before it; numbers stay.
+    """Text that no spreadsheet computes, on one line: a formula gets an apostrophe before it; numbers stay.
 
     >>> safe_cell("=1+1"), safe_cell("-cmd"), safe_cell("-2.5"), safe_cell("-"), safe_cell(-2.5)
     ("'=1+1", "'-cmd", '-2.5', '-', -2.5)
     """
-    if not isinstance(value, str) or value[:1] not in ("=", "+", "-", "@", "\t", "\r") or value in ("-", "+"):
+    if not isinstance(value, str):
         return value
+    text = flat(value)
+    if text.lstrip()[:1] not in ("=", "+", "-", "@") or text in ("-", "+"):
+        return text
     try:
-        float(value)
+        float(text)
     except ValueError:
-        return f"'{value}"
-    return value
+        return f"'{text}"
+    return text

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-import numpy as np
+if TYPE_CHECKING:
+    import numpy as np
 
 # Never "cubic": one polynomial through all points returns nonsense, in silence, on a curve that is not monotonic.
 Interpolation = Literal["akima", "pchip"]
@@ -156,6 +157,7 @@ def _bjontegaard(
     """The delta, and why it is worth nothing: empty where it is worth something."""
     # It imports matplotlib, which takes longer than most commands that read a run.
     import bjontegaard
+    import numpy as np
 
     (anchor_rate, anchor_quality), (test_rate, test_quality) = (np.array(curve).T for curve in curves)
     compute = bjontegaard.bd_rate if over_quality else bjontegaard.bd_psnr
@@ -184,6 +186,8 @@ def _overshoots(
 
     Akima does where two points have nearly the same quality: it then invents rates that nobody measured. PCHIP never.
     """
+    import numpy as np
+
     log_rate, quality = np.log10([p.rate for p in curve]), np.array([p.quality for p in curve])
     x, y = (quality, log_rate) if over_quality else (log_rate, quality)
     at = np.linspace(*ends, 1000)

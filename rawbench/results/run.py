@@ -160,10 +160,13 @@ def from_store(store: Store, name: str) -> Run:
     """
     cells = store.cells()
     found = {table: store.described(table) for table in ("methods", "datasets", "metrics", "images")}
+    failed: dict[str, dict[str, str]] = defaultdict(dict)
+    for row in store.failed_measurements():
+        failed[row["cell"]][row["metric"]] = row["message"]
     return make_run(
         name=name,
         meta=store.meta(),
-        cells=[_cell(cell) for cell in _with_values(cells, store.values())],
+        cells=[_cell(cell, failed.get(cell["cell"], {})) for cell in _with_values(cells, store.values())],
         environments=store.environments(),
         timings=list(_timings(store.table("timings"), {cell["cell"]: cell for cell in cells})),
         **found,
@@ -258,10 +261,11 @@ def _with_values(
         yield {**cell, "values": {**measured, **rates} if cell["status"] == "ok" else {}}
 
 
-def _cell(cell: Mapping[str, Any]) -> dict[str, Any]:
+def _cell(cell: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Any]:
     """A cell of the store as a row: what a row has no field for is among its facts."""
     kept = {name: cell[name] for name in (*_ROW, "values")}
-    return {**kept, "facts": {name: value for name, value in cell.items() if name not in kept}}
+    facts = {name: value for name, value in cell.items() if name not in kept}
+    return {**kept, "failed_metrics": failed, "facts": facts}
 
 
 def _timings(rows: Iterable[Mapping[str, Any]], cells: Mapping[str, Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

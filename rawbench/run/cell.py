@@ -8,34 +8,33 @@ codec has had in its hands.
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
 
-from rawbench.codec import Codec
 from rawbench.errors import SampleError
 from rawbench.files import write_atomically
-from rawbench.metric import Metric
+from rawbench.options import validated
 from rawbench.plugins import Catalogue, load_plugins
 from rawbench.results.schema import CEILING
-from rawbench.results.store import Measurement, Outcome
+from rawbench.results.store import Outcome
 from rawbench.run.ceiling import ceiling_psnr
 from rawbench.run.coding import Encoded
 from rawbench.run.decoder import Decoder
 from rawbench.run.encoder import Encoder, EncodeRequest
-from rawbench.run.failure import Skipped, failure_of
+from rawbench.run.facts import CellFacts, StreamFacts
+from rawbench.run.failure import failure_of
+from rawbench.run.measuring import measure
 from rawbench.run.own_rendition import carrier_path, sample_of_stream
-from rawbench.run.plan import Cell, decode_key, metric_key, open_dataset
-from rawbench.run.rate import bits_per_padded_pixel, bits_per_pixel
-from rawbench.run.shared import Block
+from rawbench.run.pairs import check_depth, check_sample
+from rawbench.run.plan import Cell, metric_key, open_dataset
+from rawbench.run.shared import Block, Pixels
 from rawbench.srgb import bits_of
-from rawbench.types import Sample
 
 
 @dataclass(frozen=True)
@@ -54,19 +53,6 @@ class Job:
     threads: int | None = None
 
 
-Where = tuple[str, str, str]
-
-
-@dataclass
-class Loaded:
-    """An image on its device, and its pixels where encoder and decoder can be given them."""
-
-    where: Where
-    sample: Sample
-    raw: Block
-    srgb: Block
-
-
 class Bench:
     """What one process keeps between cells: plugins, open datasets, the last image, encoder and decoder."""
 
@@ -74,36 +60,38 @@ class Bench:
         self.catalogue = catalogue
         self.encoder, self.decoder = Encoder(catalogue.extra), Decoder(catalogue.extra)
         self._datasets: dict[str, Any] = {}
-        self._loaded: Loaded | None = None
-        self._ceiling: tuple[Where, float] | None = None
+        self._pixels: tuple[Where, Pixels] | None = None
+        self._ceiling: tuple[Where, dict[str, float]] | None = None
 
-    def load(self, cell: Cell) -> Loaded:
+    def load(self, cell: Cell) -> Pixels:
         """The cell's image; cells come image by image, so that one is enough to keep.
 
         Raises:
-            SampleError: the image is not what a sample must be.
+            SampleError: the image is not what a sample must be, or no longer what the run was planned with.
         """
-        if self._loaded is None or self._loaded.where != _where(cell):
-            self._loaded = None
+        if self._pixels is None or self._pixels[0] != _where(cell):
+            self._pixels = None
             if cell.dataset.label not in self._datasets:
                 self._datasets[cell.dataset.label] = open_dataset(cell.dataset, self.catalogue)
             loaded = self._datasets[cell.dataset.label].load(cell.image.id)
             check_sample(loaded)
-            sample = Sample(loaded.info, loaded.raw.to(cell.device), loaded.srgb.to(cell.device))
-            self._loaded = Loaded(_where(cell), sample, Block.holding(loaded.raw), Block.holding(loaded.srgb))
-        return self._loaded
+            if loaded.info.source_digest != cell.image.source_digest:
+                raise SampleError(f"image {cell.image.id}: it has changed since the run was planned; start it again")
+            self._pixels = _where(cell), Pixels.of(loaded)
+        return self._pixels[1]
 
     def ceiling_of(self, cell: Cell) -> dict[str, float]:
         """The ceiling of the cell's image, computed once; empty where the image is not loaded, or has none."""
-        if self._loaded is None or self._loaded.where != _where(cell) or bits_of(self._loaded.sample.srgb) != 8:
+        if self._pixels is None or self._pixels[0] != _where(cell):
             return {}
         if self._ceiling is None or self._ceiling[0] != _where(cell):
-            sample = self._loaded.sample
-            try:
-                self._ceiling = (_where(cell), ceiling_psnr(sample.raw, sample.srgb))
-            except (MemoryError, RuntimeError):  # the memory that is left does not suffice: the cells still stand
-                return {}
-        return {CEILING: self._ceiling[1]}
+            sample = self._pixels[1].sample("cpu")
+            found = {}
+            if bits_of(sample.srgb) == 8:
+                with suppress(MemoryError, RuntimeError):  # where the memory that is left does not suffice
+                    found = {CEILING: ceiling_psnr(sample.raw, sample.srgb)}
+            self._ceiling = _where(cell), found
+        return self._ceiling[1]
 
     def close(self) -> None:
         """End the processes of encoder and decoder."""
@@ -111,8 +99,11 @@ class Bench:
         self.decoder.close()
 
 
+Where = tuple[str, str, str]
+
+
 def _where(cell: Cell) -> Where:
-    return (cell.dataset.label, cell.image.id, cell.device)
+    return (cell.dataset.label, cell.image.id, cell.image.source_digest)
 
 
 def _scope(cell: Cell) -> object:
@@ -149,71 +140,48 @@ def run_job(job: Job) -> Outcome:
 
     Datasets, the last image and the processes of encoder and decoder are kept for the next cell of this process.
     """
-    started = time.perf_counter()
     if job.threads is not None:
         torch.set_num_threads(job.threads)
     try:
         bench = _bench_of(job)
     except Exception as error:
         return _failed(job.cell, error)
-    method_seconds = None
     try:
-        outcome, method_seconds = run_cell(job, bench)
+        outcome = run_cell(job, bench)
     except (Exception, SystemExit) as error:
         outcome = _failed(job.cell, error)
-    image = bench.ceiling_of(job.cell) if job.ceiling else {}
-    facts = dict(outcome.facts)
-    if method_seconds is not None:
-        facts["harness_seconds"] = time.perf_counter() - started - method_seconds
-    return replace(outcome, facts=facts, image=image)
+    return replace(outcome, image=bench.ceiling_of(job.cell) if job.ceiling else {})
 
 
-def run_cell(job: Job, bench: Bench) -> tuple[Outcome, float]:
+def run_cell(job: Job, bench: Bench) -> Outcome:
     """Encode, write, read back, decode, measure.
 
-    Returns:
-        The outcome, and the seconds that the method and the metrics took of it: the rest is the harness's.
-
     Raises:
-        Exception: whatever codec, dataset or metric raised.
+        Exception: whatever codec or dataset raised.
     """
-    cell = job.cell
-    loaded = bench.load(cell)
+    started = time.perf_counter()
+    cell, path = job.cell, job.streams / f"{job.cell.key}.rbs"
+    pixels = bench.load(cell)
     codec_class = bench.catalogue.methods.load(cell.method.name)
-    check_depth(codec_class, codec_class.Options.model_validate(dict(cell.method.options)), loaded.sample.srgb)
-    path = job.streams / f"{cell.key}.rbs"
-    facts: dict[str, Any] = {}
-    method_seconds = 0.0
-    if job.known_stream is None or _digest_of(path) != job.known_stream:
-        encoded = encode_to_file(job, bench, loaded, path)
-        facts = {
-            "encode_seconds": encoded.seconds,
-            "bits_estimated": encoded.bits_estimated,
-            "recorded": encoded.recorded,
-        }
-        method_seconds += encoded.seconds + encoded.setup_seconds
-    sample = sample_of_stream(loaded.sample, path)
-    srgb = loaded.srgb if sample is loaded.sample else Block.holding(sample.srgb)
+    check_depth(codec_class, validated(codec_class.Options, cell.method.options), pixels.sample("cpu").srgb)
+    known = job.known_stream is not None and _digest_of(path) == job.known_stream
+    encoded = None if known else encode_to_file(job, bench, pixels, path)
+    pixels = _on_carrier(pixels, path)
     stream = path.read_bytes()
-    decoded = bench.decoder.decode(cell.method.name, cell.method.resources, stream, srgb, cell.device, job.threads)
-    height, width = cell.image.height, cell.image.width
-    digest = hashlib.sha256(stream).hexdigest()
-    facts |= {
-        "decode_seconds": decoded.seconds,
-        "stream_bytes": len(stream),
-        "bpp": bits_per_pixel(len(stream), height, width),
-        "bpp_padded": bits_per_padded_pixel(len(stream), height, width),
-        "stream_digest": digest,
-        "decode_key": decode_key(digest, cell.method, cell.device),
-    }
-    keys = (cell.key, facts["decode_key"])
-    raw = decoded.raw.to(cell.device)
-    measurements, metric_seconds = measure(job.metrics, bench.catalogue, sample, raw, keys)
-    method_seconds += decoded.seconds + decoded.setup_seconds + metric_seconds
-    return Outcome(cell.key, "ok", "", facts, measurements), method_seconds
+    decoded = bench.decoder.decode(
+        cell.method.name, cell.method.resources, stream, pixels.srgb, cell.device, job.threads
+    )
+    facts = StreamFacts.of(stream, cell)
+    metrics = [bench.catalogue.metrics.load(name) for name in job.metrics]
+    measured = measure(metrics, pixels, decoded.raw, cell.device, partial(metric_key, cell.key, facts.decode_key))
+    others = decoded.seconds + decoded.setup_seconds + measured.seconds
+    if encoded is not None:
+        others += encoded.seconds + encoded.setup_seconds
+    columns = CellFacts(facts, decoded.seconds, encoded, time.perf_counter() - started - others).columns()
+    return Outcome(cell.key, "ok", "", columns, measured.values, trace=measured.trace)
 
 
-def encode_to_file(job: Job, bench: Bench, loaded: Loaded, path: Path) -> Encoded:
+def encode_to_file(job: Job, bench: Bench, pixels: Pixels, path: Path) -> Encoded:
     """Encode an image and write the stream; where the method renders its own sRGB, the image lies beside it.
 
     Raises:
@@ -221,11 +189,7 @@ def encode_to_file(job: Job, bench: Bench, loaded: Loaded, path: Path) -> Encode
         RawbenchError: the disk is full or not writable.
     """
     cell = job.cell
-    request = EncodeRequest(
-        cell.method.name, cell.method.options, cell.rate_point, loaded.sample.info,
-        loaded.raw.layout, loaded.srgb.layout, cell.device, cell.seed, job.threads,
-    )  # fmt: skip
-    encoded, carrier = bench.encoder.encode(request, loaded.raw, loaded.srgb, _scope(cell))
+    encoded, carrier = bench.encoder.encode(EncodeRequest.of(cell, pixels, job.threads), pixels, _scope(cell))
     if carrier is not None:
         encoded = replace(encoded, recorded={**encoded.recorded, "carrier_bytes": float(len(carrier))})
         write_atomically(carrier_path(path, carrier), carrier)
@@ -233,53 +197,11 @@ def encode_to_file(job: Job, bench: Bench, loaded: Loaded, path: Path) -> Encode
     return encoded
 
 
-def measure(
-    names: tuple[str, ...], catalogue: Catalogue, sample: Sample, decoded: Tensor, keys: tuple[str, str]
-) -> tuple[tuple[Measurement, ...], float]:
-    """All metrics of one decoded raw, and the seconds that they took; ``keys`` of cell and decode."""
-    started = time.perf_counter()
-    clipped = decoded.clamp(0.0, 1.0)
-    found = []
-    with torch.inference_mode():
-        for name in names:
-            metric: Metric = catalogue.metrics.load(name)()
-            value = metric.compute(sample.raw, clipped, sample)
-            found.append(
-                Measurement(metric_key(*keys, name, metric.version), name, metric.version, float(value), metric.unit)
-            )
-    return tuple(found), time.perf_counter() - started
-
-
-def check_sample(sample: Sample) -> None:
-    """Refuse an image that no method could be measured on.
-
-    Raises:
-        SampleError: names the image and what is wrong.
-    """
-    raw, srgb, where = sample.raw, sample.srgb, f"image {sample.info.id}"
-    if raw.ndim != 3 or raw.shape[0] != 3 or raw.dtype != torch.float32:
-        raise SampleError(f"{where}: raw is {raw.dtype} {tuple(raw.shape)}, not float32 (3, H, W)")
-    if srgb.dtype not in (torch.uint8, torch.uint16) or srgb.shape != raw.shape:
-        raise SampleError(f"{where}: sRGB is {srgb.dtype} {tuple(srgb.shape)}, raw is {tuple(raw.shape)}: not a pair")
-    low, high = (value.item() for value in torch.aminmax(raw))  # NaN where there is one
-    if not math.isfinite(low + high):
-        raise SampleError(f"{where}: raw holds NaN or infinite values")
-    if low < 0 or high > 1:
-        raise SampleError(f"{where}: raw spans {low:.4g} to {high:.4g}, outside [0, 1]")
-
-
-def check_depth(codec_class: type[Codec], options: Any, srgb: Tensor) -> None:
-    """Refuse an sRGB of more bits than the method takes with these options.
-
-    Raises:
-        Skipped: names the method and both depths.
-    """
-    capabilities = codec_class.capabilities_of(options)
-    depth, taken = bits_of(srgb), capabilities.srgb_bits
-    if capabilities.renders_its_own_srgb and depth != 8:
-        raise Skipped(f"{codec_class.name} renders its own sRGB, of 8 bits; the image's has {depth}")
-    if depth not in taken:
-        raise Skipped(f"{codec_class.name} takes an sRGB of {' or '.join(map(str, taken))} bits; this one has {depth}")
+def _on_carrier(pixels: Pixels, path: Path) -> Pixels:
+    """The pixels that a stream was made of: with the method's own rendition where one lies beside it."""
+    given = pixels.sample("cpu")
+    sample = sample_of_stream(given, path)
+    return pixels if sample is given else Pixels(pixels.info, pixels.raw, Block.holding(sample.srgb))
 
 
 def _digest_of(path: Path) -> str | None:
@@ -291,4 +213,4 @@ def _digest_of(path: Path) -> str | None:
 
 def _failed(cell: Cell, error: BaseException) -> Outcome:
     failure = failure_of(error)
-    return Outcome(cell.key, failure.status, f"{cell.title}: {failure.text}")
+    return Outcome(cell.key, failure.status, f"{cell.title}: {failure.text}", trace=failure.traceback)

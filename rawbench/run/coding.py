@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rawbench.codec import Advance, Codec, Context, unwatched
 from rawbench.errors import PluginError, StreamError
+from rawbench.options import validated
 from rawbench.run.device import synchroniser
 from rawbench.run.failure import Mismatch
 from rawbench.srgb import bits_of
@@ -104,7 +105,7 @@ def decode_stream(
     if header.codec_id != expected or header.format_version > codec_class.format_version:
         what = "another method" if header.codec_id != expected else f"format version {header.format_version}"
         raise StreamError(f"the stream is of {what}, which {codec_class.name} cannot read")
-    options = codec_class.Options.model_validate(dict(resources))
+    options = validated(codec_class.Options, resources)
     codec = codec_class(options, point_of(codec_class, options, header.rate_point))
     _, setup_seconds = timed(device, lambda: codec.setup(Context(device, advance=advance)))
     with torch.inference_mode():

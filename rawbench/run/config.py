@@ -18,21 +18,24 @@ class RunConfig(Options):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    methods: tuple[str, ...]
-    dataset: tuple[str, ...] = ("sample",)
-    split: str = "test"
-    rate_points: tuple[str, ...] = ()
-    metrics: tuple[str, ...] = ()
-    limit: int | None = Field(default=None, ge=1)
-    images: tuple[str, ...] = ()
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    seed: int = 0
-    jobs: int = Field(default=1, ge=1)
-    executor: str | None = None
-    timeout_seconds: float | None = Field(default=None, gt=0)
-    timing: bool = False
-    out: str | None = None
-    plugins: tuple[str, ...] = ()
+    methods: tuple[str, ...] = Field(description="methods, each `NAME:option=value`; `all` for every one")
+    dataset: tuple[str, ...] = Field(("sample",), description="datasets, each `NAME:option=value`")
+    split: str = Field("test", description="split of the datasets")
+    rate_points: tuple[str, ...] = Field((), description="only these: numbers from 0 (fewest bytes), or names")
+    metrics: tuple[str, ...] = Field((), description="metrics; none for the standard ones, `all` for every one")
+    limit: int | None = Field(default=None, ge=1, description="only the first images")
+    images: tuple[str, ...] = Field((), description="only these images")
+    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to compute")
+    seed: int = Field(0, description="for methods that draw random numbers")
+    jobs: int = Field(default=1, ge=1, description="worker processes")
+    threads: int | None = Field(default=None, ge=1, description="threads of each process; none for the cores, shared")
+    executor: str | None = Field(None, description="where cells run; `rawbench executors list`")
+    timeout_seconds: float | None = Field(default=None, gt=0, description="a cell that takes longer is ended")
+    timing: bool = Field(False, description="a timing pass after the measurements")
+    out: str | None = Field(None, description="run folder; none for one by the plan")
+    name: str | None = Field(None, pattern=r"^[^/\\\x00]+$", description="name of the folder in `rawbench-runs`")
+    shard: str | None = Field(None, pattern=r"^\d+/\d+$", description="`I/N`: every N-th image from the I-th, from 1")
+    plugins: tuple[str, ...] = Field((), description="files or modules to load beside the installed plugins")
 
 
 def read_config(path: Path, overrides: Mapping[str, Any]) -> RunConfig:
@@ -50,15 +53,31 @@ def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:
     Raises:
         UsageError: names the entry.
     """
+    named = {_SAME.get(key, key.replace("-", "_")): value for key, value in values.items()}
     for key in values:
-        if key not in RunConfig.model_fields:
+        if _SAME.get(key, key.replace("-", "_")) not in RunConfig.model_fields:
             raise UsageError(f"{owner}: no setting {key!r}{suggest(key, RunConfig.model_fields)}")
-    as_lists = {k: (v,) if isinstance(v, str) and k in _LISTS else v for k, v in values.items()}
     try:
-        return RunConfig.model_validate(as_lists)
+        return RunConfig.model_validate({k: _split(v) if k in _LISTS else v for k, v in named.items()})
     except ValidationError as error:
         first = error.errors()[0]
         raise UsageError(f"{owner}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
 
 
+def _split(value: Any) -> Any:
+    """What the command line takes: text with commas, or a list of such texts, or of numbers."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        value = [value]
+    if not isinstance(value, list | tuple):
+        return value
+    parts = [str(part) if isinstance(part, int | float) and not isinstance(part, bool) else part for part in value]
+    return tuple(
+        piece.strip() if isinstance(piece, str) else piece
+        for part in parts
+        for piece in (part.split(",") if isinstance(part, str) else [part])
+        if piece != ""
+    )
+
+
+_SAME = {"timeout": "timeout_seconds", "plugin": "plugins", "datasets": "dataset"}
 _LISTS = {"methods", "dataset", "rate_points", "metrics", "images", "plugins"}

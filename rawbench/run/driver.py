@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterator, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
 
-from rawbench import __version__
 from rawbench.errors import RawbenchError
 from rawbench.executor import Work, WorkerDied
 from rawbench.keys import digest_json
@@ -23,7 +22,8 @@ from rawbench.results.schema import CEILING
 from rawbench.results.store import Outcome, Store
 from rawbench.run.cell import Job, close_benches, prepare_job, run_job
 from rawbench.run.config import RunConfig
-from rawbench.run.environment import describe_environment
+from rawbench.run.description import describe_run
+from rawbench.run.lock import locked
 from rawbench.run.plan import Cell, Plan
 
 
@@ -45,6 +45,7 @@ class Summary:
         reused: finished before.
         failed_before: messages of failed cells that were left as they were.
         failed: messages of the cells that failed now.
+        failed_metrics: messages of the metrics that failed, now or before, of cells that did not.
         skipped: cells that their method does not claim to do, now or before.
     """
 
@@ -53,14 +54,18 @@ class Summary:
     reused: int
     failed_before: tuple[str, ...]
     failed: tuple[str, ...]
+    failed_metrics: tuple[str, ...]
     skipped: int
 
 
 def default_folder(plan: Plan, config: RunConfig) -> Path:
     """``rawbench-runs/DATASET-DIGEST``: the same command finds the same folder again, and so resumes."""
+    part = f"-{config.shard.replace('/', 'of')}" if config.shard else ""
+    if config.name:
+        return Path("rawbench-runs") / f"{config.name}{part}"
     identity = digest_json([config.dataset, config.split, sorted(m.label for m in plan.methods), config.seed])
     name = "+".join(spec.name for spec in plan.datasets)
-    return Path("rawbench-runs") / f"{name}-{identity[:8]}"
+    return Path("rawbench-runs") / f"{name}-{identity[:8]}{part}"
 
 
 def run_plan(
@@ -88,33 +93,83 @@ def run_plan(
     Raises:
         RawbenchError: the folder cannot be written.
     """
-    streams = folder / "streams"
-    with Store.create(folder) as store:
-        try:
-            streams.mkdir(exist_ok=True)
-            for leftover in streams.glob("*.tmp"):
-                leftover.unlink()
-        except OSError as error:
-            raise RawbenchError(f"cannot write {streams}: {error.strerror}") from None
-        environment = _describe(store, plan, catalogue, device, command)
+    with locked(folder), Store.create(folder) as store:
+        streams = _stream_folder(folder)
+        environment = describe_run(store, plan, catalogue, device, command)
         store.adopt(cell.key for cell in plan.cells)
         known = store.finished()
         lacking = {(row["dataset"], row["image"]) for row in store.table("images") if row[CEILING] is None}
         jobs = _jobs(plan, known, lacking, streams, config, catalogue, rerun)
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
-        left = [known[cell.key] for cell in plan.cells if _stays_failed(cell, known, rerun)]
-        failed_before = tuple(row["message"] for row in left if row["status"] != "skipped")
-        failed, skipped = [], len(left) - len(failed_before)
+        before, now = _left(plan, known, jobs), _Tally()
         order = _rate_order(plan)
         for cell, outcome in _execute(jobs, config, catalogue):
-            store.put_outcome(_place(cell, order, environment), outcome)
+            store.put_outcome(_columns(cell, order, environment, known.get(cell.key), outcome), outcome)
             catalogue.manager.hook.cell_finished(outcome=outcome)
             progress.finished(cell, outcome)
-            if outcome.status == "skipped":
-                skipped += 1
-            elif outcome.status != "ok":
-                failed.append(outcome.message)
-    return Summary(folder, len(plan.cells), len(plan.cells) - len(jobs), failed_before, tuple(failed), skipped)
+            now.count(outcome.status, troubles_of(cell, outcome))
+    return _summary(folder, len(plan.cells), len(jobs), before, now)
+
+
+def _summary(folder: Path, cells: int, done: int, before: _Tally, now: _Tally) -> Summary:
+    """What a run came to, from what was left from before and what was done now."""
+    return Summary(
+        folder=folder,
+        cells=cells,
+        reused=cells - done,
+        failed_before=tuple(before.messages),
+        failed=tuple(now.messages),
+        failed_metrics=tuple(before.metrics + now.metrics),
+        skipped=before.skipped + now.skipped,
+    )
+
+
+class _Tally:
+    """Counts what a run could not do."""
+
+    def __init__(self) -> None:
+        self.messages: list[str] = []
+        self.metrics: list[str] = []
+        self.skipped = 0
+
+    def count(self, status: str, messages: list[str]) -> None:
+        if status == "skipped":
+            self.skipped += 1
+        elif status == "ok":
+            self.metrics += messages
+        else:
+            self.messages += messages
+
+
+def _left(plan: Plan, known: Mapping[str, Mapping[str, Any]], jobs: list[Job]) -> _Tally:
+    """What an earlier run could not do, and this one does not try again."""
+    before, again = _Tally(), {job.cell.key for job in jobs}
+    for cell in plan.cells:
+        if cell.key in known and cell.key not in again:
+            row = known[cell.key]
+            failed = {name: message for (name, _), message in row["failed_metrics"].items() if name in plan.metrics}
+            lines = [f"{cell.title}: metric {name}: {message}" for name, message in failed.items()]
+            before.count(row["status"], lines if row["status"] == "ok" else [row["message"]])
+    return before
+
+
+def troubles_of(cell: Cell, outcome: Outcome) -> list[str]:
+    """A line for a cell without figures, or one for each of its metrics that failed."""
+    if outcome.status != "ok":
+        return [outcome.message]
+    return [f"{cell.title}: metric {m.metric}: {m.message}" for m in outcome.measurements if m.message]
+
+
+def _stream_folder(folder: Path) -> Path:
+    """The folder for streams; what a run that was killed had half written is deleted, as the folder is locked."""
+    streams = folder / "streams"
+    try:
+        streams.mkdir(exist_ok=True)
+        for leftover in streams.glob("*.part"):
+            leftover.unlink()
+    except OSError as error:
+        raise RawbenchError(f"cannot write {streams}: {error.strerror}") from None
+    return streams
 
 
 def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:
@@ -145,7 +200,8 @@ def _jobs(
     Those of images whose ceiling is not known (``lacking``) ask for it.
     """
     wanted = {(name, catalogue.metrics.load(name).version) for name in plan.metrics}
-    threads = max(1, (os.cpu_count() or 1) // config.jobs) if config.jobs > 1 else None
+    shared = max(1, (os.cpu_count() or 1) // config.jobs) if config.jobs > 1 else None
+    threads = config.threads or shared
     jobs = []
     for cell in plan.cells:
         row = None if rerun == "all" else known.get(cell.key)
@@ -154,6 +210,8 @@ def _jobs(
                 continue
             row = None
         missing = wanted - row["metrics"] if row else wanted
+        if row and rerun != "failed":
+            missing -= row["failed_metrics"].keys()
         if row and not missing:
             continue
         names = tuple(name for name in plan.metrics if any(name == m for m, _ in missing))
@@ -161,10 +219,6 @@ def _jobs(
         ceiling = (cell.dataset.label, cell.image.id) in lacking
         jobs.append(Job(cell, names, streams, catalogue.extra, digest, ceiling, threads))
     return jobs
-
-
-def _stays_failed(cell: Cell, known: Mapping[str, Mapping[str, Any]], rerun: str | None) -> bool:
-    return rerun is None and cell.key in known and known[cell.key]["status"] != "ok"
 
 
 def _rate_order(plan: Plan) -> dict[tuple[str, int], int]:
@@ -176,8 +230,11 @@ def _rate_order(plan: Plan) -> dict[tuple[str, int], int]:
     return order
 
 
-def _place(cell: Cell, order: Mapping[tuple[str, int], int], environment: str) -> dict[str, Any]:
-    return {
+def _columns(
+    cell: Cell, order: Mapping[tuple[str, int], int], environment: str, row: Mapping[str, Any] | None, outcome: Outcome
+) -> dict[str, Any]:
+    """The columns of a cell that its outcome does not have; ``row`` is what was known of it before."""
+    columns = {
         "method": cell.method.label,
         "rate_point_index": cell.rate_point.index,
         "rate_point": cell.rate_point.name,
@@ -187,77 +244,8 @@ def _place(cell: Cell, order: Mapping[tuple[str, int], int], environment: str) -
         "device": cell.device,
         "seed": cell.seed,
         "environment": environment,
-        "recorded": {},
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-
-
-def _describe(store: Store, plan: Plan, catalogue: Catalogue, device: str, command: str) -> str:
-    """Write down what the rows refer to; returns the environment's digest."""
-    environment = describe_environment(device)
-    digest = digest_json(environment)[:16]
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    commands = [*store.meta().get("command", "").splitlines(), command]
-    kept = "\n".join(dict.fromkeys(line for line in commands if line))
-    store.put_meta({"rawbench": __version__, "protocol": plan.protocol, "command": kept, "last_run": now})
-    store.put_rows("environments", [{"environment": digest, "json": environment}])
-    store.put_rows("methods", [_method_row(spec, catalogue) for spec in plan.methods])
-    store.put_rows("datasets", [_dataset_row(spec) for spec in plan.datasets])
-    store.put_rows("metrics", [metric_row(catalogue.metrics.load(name)) for name in plan.metrics])
-    images = {(c.dataset.label, c.image.id): c for c in plan.cells}
-    before = {(row["dataset"], row["image"], row["source_digest"]): row[CEILING] for row in store.table("images")}
-    store.put_rows("images", [_image_row(cell, before) for cell in images.values()])
-    return digest
-
-
-def _method_row(spec: Any, catalogue: Catalogue) -> dict[str, Any]:
-    from dataclasses import asdict
-
-    codec = catalogue.methods.load(spec.name)
-    options = codec.Options.model_validate(dict(spec.options))
-    complexity: Mapping[str, float] = {}
-    with suppress(Exception):
-        complexity = codec.complexity(options)
-    return {
-        "method": spec.label,
-        "name": spec.name,
-        "options": spec.options,
-        "format_version": spec.format_version,
-        "code_digest": spec.code_digest,
-        "identity": spec.identity,
-        "capabilities": asdict(codec.capabilities_of(options)),
-        "complexity": complexity,
-    }
-
-
-def _dataset_row(spec: Any) -> dict[str, Any]:
-    return {"dataset": spec.label, "name": spec.name, "revision": spec.revision, "options": spec.options}
-
-
-def metric_row(metric: Any) -> dict[str, Any]:
-    """A metric's declaration, as it is kept with the results."""
-    return {
-        "metric": metric.name,
-        "version": metric.version,
-        "unit": metric.unit,
-        "higher_is_better": metric.higher_is_better,
-        "aggregate": metric.aggregate,
-        "summary": metric.summary,
-    }
-
-
-def _image_row(cell: Cell, ceilings: Mapping[tuple[str, str, str], float | None]) -> dict[str, Any]:
-    info = cell.image
-    return {
-        "dataset": cell.dataset.label,
-        "image": info.id,
-        "camera": info.camera,
-        "rendition": info.rendition,
-        "raw_space": info.raw_space,
-        "height": info.height,
-        "width": info.width,
-        "source_digest": info.source_digest,
-        "simulated": info.simulated,
-        "facts": info.facts,
-        CEILING: ceilings.get((cell.dataset.label, info.id, info.source_digest)),
-    }
+    if "recorded" not in outcome.facts:  # the encoder was not needed again
+        columns["recorded"] = row["recorded"] if row else {}
+    return columns

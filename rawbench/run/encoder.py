@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rawbench.codec import Context
+from rawbench.options import validated
 from rawbench.plugins import Catalogue
 from rawbench.run.coding import Encoded, encode_stream, timed
 from rawbench.run.decoder import refuse_changed
 from rawbench.run.own_rendition import on_carrier, rendered
-from rawbench.run.shared import Block, Layout, mapped
+from rawbench.run.plan import Cell
+from rawbench.run.shared import Layout, Pixels, mapped
 from rawbench.run.zygote import Answer, Zygote
 from rawbench.types import RatePoint, Sample, SampleInfo
 
@@ -33,6 +35,21 @@ class EncodeRequest:
     device: str
     seed: int
     threads: int | None
+
+    @classmethod
+    def of(cls, cell: Cell, pixels: Pixels, threads: int | None) -> EncodeRequest:
+        """The request for a cell."""
+        return cls(
+            method=cell.method.name,
+            options=cell.method.options,
+            rate_point=cell.rate_point,
+            image=pixels.info,
+            raw=pixels.raw.layout,
+            srgb=pixels.srgb.layout,
+            device=cell.device,
+            seed=cell.seed,
+            threads=threads,
+        )
 
 
 class Encoder:
@@ -52,13 +69,12 @@ class Encoder:
             self._zygote.renew()
         self._scope = scope
 
-    def encode(self, request: EncodeRequest, raw: Block, srgb: Block, scope: object) -> tuple[Encoded, bytes | None]:
+    def encode(self, request: EncodeRequest, pixels: Pixels, scope: object) -> tuple[Encoded, bytes | None]:
         """Encode an image.
 
         Args:
             request: what to do.
-            raw: float32 (3, H, W) in [0, 1].
-            srgb: uint8 or uint16 (3, H, W).
+            pixels: the image.
             scope: a child encodes as long as this is the same, if not on CUDA.
 
         Returns:
@@ -68,7 +84,7 @@ class Encoder:
             CellFailed: what the encoder raised, or how it died.
         """
         self._enter(request.device, scope)
-        facts, (stream, *carrier) = self._zygote.ask(request, (raw.descriptor, srgb.descriptor))
+        facts, (stream, *carrier) = self._zygote.ask(request, (pixels.raw.descriptor, pixels.srgb.descriptor))
         return Encoded(stream=stream, **facts), carrier[0] if carrier else None
 
     def close(self) -> None:
@@ -85,7 +101,7 @@ def encode_apart(catalogue: Catalogue, request: EncodeRequest, descriptors: Sequ
     pair = [mapped(d, layout) for d, layout in zip(descriptors, (request.raw, request.srgb), strict=True)]
     given = Sample(request.image, *(tensor.to(request.device) for tensor in pair))
     codec_class = catalogue.methods.load(request.method)
-    options = codec_class.Options.model_validate(dict(request.options))
+    options = validated(codec_class.Options, request.options)
     blobs, seconds = [], 0.0
     sample = given
     if codec_class.capabilities_of(options).renders_its_own_srgb:

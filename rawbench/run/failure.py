@@ -65,7 +65,10 @@ def failure_of(error: BaseException, home: str = "") -> Failure:
         with suppress(Exception):
             torch.cuda.empty_cache()
     trace = "".join(traceback.format_exception(error, limit=100))
-    return Failure(status, _line_of(error, home), printable(trace[-_LONGEST_TRACEBACK:]))
+    if len(trace) > _LONGEST_TRACEBACK:
+        half = _LONGEST_TRACEBACK // 2
+        trace = f"{trace[:half]}\n...\n{trace[-half:]}"
+    return Failure(status, _line_of(error, home), printable(trace))
 
 
 def printable(text: str) -> str:

@@ -4,25 +4,28 @@ A key is the SHA-256 of canonical JSON over what determines a result, and nothin
 jobs, executor and output folder are not in it. There are three stages, so that a new metric needs no new encode, and
 a new decode device no new stream::
 
-    stream key   codec, format version, code digest, libraries, options after defaults, identity (weights, and files
-                 that options name), rate point, image digest, seed, device kind
+    cell key     codec, format version, code digest, libraries, options after defaults, identity (weights, and files
+                 that options name), rate point, dataset and image by name, image digest, seed, device kind
     decode key   stream digest, codec, its code, libraries and identity, decode device
     metric key   decode key, metric name and version
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from rawbench.codec import Codec
-from rawbench.errors import UsageError, suggest
+from rawbench.dataset import Dataset
+from rawbench.errors import PluginError, UsageError, suggest
 from rawbench.keys import digest_json
-from rawbench.options import Options, build_options, parse_spec
+from rawbench.options import Options, build_options, parse_spec, validated
 from rawbench.plugins import Catalogue
 from rawbench.run.code import code_of, content_of_options
 from rawbench.run.config import RunConfig
+from rawbench.run.device import resolve_device
 from rawbench.types import Place, RatePoint, SampleInfo
 
 
@@ -105,6 +108,7 @@ class Plan:
     methods: tuple[MethodSpec, ...]
     datasets: tuple[DatasetSpec, ...]
     protocol: str
+    device: str
     problems: tuple[str, ...] = field(default=())
 
 
@@ -124,27 +128,34 @@ def metric_key(cell: str, decode: str, name: str, version: int) -> str:
 def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     """Resolve names, options, images and rate points into cells, image by image.
 
+    Datasets come first: one that is not there is said before any method is loaded.
+
     Args:
         config: the run.
         catalogue: the plugins.
-        device: the resolved device kind, ``cpu`` or ``cuda``.
+        device: ``cpu``, ``cuda``, or ``auto`` for what this machine has.
 
     Raises:
         UsageError: an unknown name, option, rate point or image.
+        PluginError: a plugin that breaks the contract.
     """
-    methods = [method_spec(text, catalogue) for text in _expand(config.methods, catalogue)]
     datasets = [dataset_spec(text, catalogue) for text in config.dataset]
+    _refuse_twice([d.label for d in datasets], "dataset")
+    images = {dataset.label: _images(dataset, config, catalogue) for dataset in datasets}
+    if device == "auto":
+        device = resolve_device(device)
+    methods = [method_spec(text, catalogue) for text in _expand(config.methods, catalogue)]
     metrics = metric_names(config.metrics, catalogue)
     _refuse_twice([m.label for m in methods], "method")
     points = _rate_points(methods, config.rate_points, catalogue)
     cells, problems = [], []
     for dataset in datasets:
-        infos, found = _infos(dataset, config, catalogue)
+        infos, found = _infos(dataset, *images[dataset.label])
         problems += found
         for info in infos:
             for method in methods:
                 cells += [_cell(method, p, dataset, info, device, config.seed) for p in points[method.label]]
-    return Plan(tuple(cells), metrics, tuple(methods), tuple(datasets), PROTOCOL, tuple(problems))
+    return Plan(tuple(cells), metrics, tuple(methods), tuple(datasets), PROTOCOL, device, tuple(problems))
 
 
 def method_spec(text: str, catalogue: Catalogue) -> MethodSpec:
@@ -181,10 +192,10 @@ def dataset_spec(text: str, catalogue: Catalogue) -> DatasetSpec:
     return DatasetSpec(_label(name, values, dataset.Options), name, dataset.revision, values)
 
 
-def open_dataset(spec: DatasetSpec, catalogue: Catalogue) -> Any:
+def open_dataset(spec: DatasetSpec, catalogue: Catalogue) -> Dataset:
     """The dataset of a spec."""
-    dataset = catalogue.datasets.load(spec.name)
-    return dataset(dataset.Options.model_validate(dict(spec.options)))
+    dataset: type[Dataset] = catalogue.datasets.load(spec.name)
+    return dataset(validated(dataset.Options, spec.options))
 
 
 def metric_names(wanted: Iterable[str], catalogue: Catalogue) -> tuple[str, ...]:
@@ -242,11 +253,15 @@ def _rate_points(
 
     Raises:
         UsageError: a name that no method has, or a method that has none of the names: it would not be measured.
+        PluginError: two rate points of one name or index.
     """
     found, known = {}, set()
     for method in methods:
         codec = catalogue.methods.load(method.name)
-        points = codec.rate_points(codec.Options.model_validate(dict(method.options)))
+        points = codec.rate_points(validated(codec.Options, method.options))
+        for what, values in (("index", [p.index for p in points]), ("name", [p.name for p in points])):
+            if (twice := _most_common(values))[1] > 1:
+                raise PluginError(f"method {method.label}: two rate points have the {what} {twice[0]}")
         known |= {name for i, point in enumerate(points) for name in (point.name, str(i))}
         found[method.label] = [p for i, p in enumerate(points) if not wanted or p.name in wanted or str(i) in wanted]
     for name in wanted:
@@ -258,22 +273,47 @@ def _rate_points(
     return found
 
 
-def _infos(dataset: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[list[SampleInfo], list[str]]:
-    opened = open_dataset(dataset, catalogue)
-    ids = opened.ids(config.split)
+def _most_common(values: Sequence[Any]) -> tuple[Any, int]:
+    return Counter(values).most_common(1)[0] if values else (None, 0)
+
+
+def shard_of(ids: list[str], shard: str) -> list[str]:
+    """Every N-th image from the I-th, of a shard ``I/N``.
+
+    Raises:
+        UsageError: I is not from 1 to N.
+    """
+    part, parts = (int(text) for text in shard.split("/"))
+    if not 1 <= part <= parts:
+        raise UsageError(f"--shard {shard}: the part is not from 1 to {parts}")
+    return ids[part - 1 :: parts]
+
+
+def _images(spec: DatasetSpec, config: RunConfig, catalogue: Catalogue) -> tuple[Dataset, list[str]]:
+    """The opened dataset, and the ids of the images that are wanted of it."""
+    dataset = open_dataset(spec, catalogue)
+    ids = dataset.ids(config.split)
     for wanted in config.images:
         if wanted not in ids:
-            raise UsageError(f"dataset {dataset.label}: no image {wanted!r}{suggest(wanted, ids)}")
+            raise UsageError(f"dataset {spec.label}: no image {wanted!r}{suggest(wanted, ids)}")
     ids = [id for id in ids if not config.images or id in config.images][: config.limit]
     if not ids:
-        raise UsageError(f"dataset {dataset.label}: split {config.split!r} has no images")
+        raise UsageError(f"dataset {spec.label}: split {config.split!r} has no images")
+    if (twice := _most_common(ids))[1] > 1:
+        raise PluginError(f"dataset {spec.label}: two images have the id {twice[0]!r}")
+    return dataset, shard_of(ids, config.shard) if config.shard else ids
+
+
+def _infos(spec: DatasetSpec, dataset: Dataset, ids: Sequence[str]) -> tuple[list[SampleInfo], list[str]]:
     infos: list[SampleInfo] = []
     problems: list[str] = []
     for id in ids:
         try:
-            infos.append(opened.info(id))
-        except Exception as error:
-            problems.append(f"{dataset.label}/{id}: {error}")
+            infos.append(dataset.info(id))
+        except (Exception, SystemExit) as error:
+            from rawbench.run.failure import failure_of  # imports torch
+
+            problems.append(f"{spec.label}/{id}: {failure_of(error).text}")
     return infos, problems
 
 
@@ -283,6 +323,7 @@ def _cell(method: MethodSpec, point: RatePoint, dataset: DatasetSpec, info: Samp
             **method.source,
             "options": dict(method.options),
             "rate_point": point.index,
+            "place": [dataset.label, info.id],  # equal pixels under two names are two results
             "image": info.source_digest,
             "seed": seed,
             "device": device,

@@ -8,12 +8,14 @@ from __future__ import annotations
 import mmap
 import os
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
+
+from rawbench.types import Sample, SampleInfo
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,29 @@ class Block:
 
     def __del__(self) -> None:
         self.close()
+
+
+class Pixels:
+    """An image in shared memory, of which everybody who works on it gets a copy of his own.
+
+    Attributes:
+        info: what is known of the image.
+        raw: float32 (3, H, W).
+        srgb: uint8 or uint16 (3, H, W).
+    """
+
+    def __init__(self, info: SampleInfo, raw: Block, srgb: Block) -> None:
+        self.info, self.raw, self.srgb = info, raw, srgb
+
+    @classmethod
+    def of(cls, sample: Sample) -> Pixels:
+        """The pixels of a sample, copied."""
+        return cls(sample.info, Block.holding(sample.raw), Block.holding(sample.srgb))
+
+    def sample(self, device: str) -> Sample:
+        """A copy on a device: whatever is written into it, the next one is as the first."""
+        raw, srgb = (mapped(block.descriptor, block.layout).to(device) for block in (self.raw, self.srgb))
+        return Sample(replace(self.info, facts=dict(self.info.facts)), raw, srgb)
 
 
 def mapped(descriptor: int, layout: Layout, private: bool = True) -> Tensor:

@@ -27,12 +27,14 @@ from rawbench.codec import Codec, Context
 from rawbench.errors import RawbenchError
 from rawbench.files import read_bytes
 from rawbench.keys import digest_json
+from rawbench.options import validated
 from rawbench.plugins import Catalogue
 from rawbench.results.store import Store
 from rawbench.run.cell import Bench
 from rawbench.run.coding import point_of
 from rawbench.run.device import synchroniser
 from rawbench.run.environment import describe_environment
+from rawbench.run.lock import locked
 from rawbench.run.memory import forget_peak, peak_resident_bytes
 from rawbench.run.own_rendition import sample_of_stream
 from rawbench.run.plan import Cell, Plan
@@ -135,7 +137,7 @@ def time_run(
     bench = Bench(catalogue)
     environment = digest_json(describe_environment(device))[:16]
     problems = []
-    with Store.create(folder) as store:
+    with locked(folder), Store.create(folder) as store:
         known = store.finished()
         chosen = _chosen(plan, known)
         timed = {row["cell"] for row in store.table("timings") if row["environment"] == environment}
@@ -146,7 +148,7 @@ def time_run(
             elif again or cell.key not in timed:
                 try:
                     rows = _time_stored(cell, bench, folder / "streams" / f"{cell.key}.rbs")
-                except Exception as error:
+                except (Exception, SystemExit) as error:
                     problems.append(f"not timed: {cell.title}: {_cause(error)}")
                     tell(problems[-1])
                     continue
@@ -157,10 +159,10 @@ def time_run(
 
 def _time_stored(cell: Cell, bench: Bench, path: Path) -> list[Row]:
     codec_class = bench.catalogue.methods.load(cell.method.name)
-    return time_cell(codec_class, cell, sample_of_stream(bench.load(cell).sample, path), read_bytes(path))
+    return time_cell(codec_class, cell, sample_of_stream(bench.load(cell).sample(cell.device), path), read_bytes(path))
 
 
-def _cause(error: Exception) -> str:
+def _cause(error: BaseException) -> str:
     text = " ".join(str(error).split())
     return text if isinstance(error, RawbenchError) else f"{type(error).__name__}: {text}"
 
@@ -186,8 +188,8 @@ def time_cell(
     """
     synchronise = synchroniser(cell.device)
     header, payload = read_stream(stream, sample.srgb)
-    options = codec_class.Options.model_validate(dict(cell.method.options))
-    decoder_options = codec_class.Options.model_validate(dict(cell.method.resources))
+    options = validated(codec_class.Options, cell.method.options)
+    decoder_options = validated(codec_class.Options, cell.method.resources)
     decoder_point = point_of(codec_class, decoder_options, header.rate_point)
     own = codec_class.capabilities_of(options).renders_its_own_srgb
 

@@ -120,21 +120,24 @@ def serve(pipe: Connection, handler: Handler, plugins: tuple[str, ...]) -> None:
             return
         if message is None or _imported(pipe, catalogue, message[0]):
             continue
+        ends, told = os.pipe()  # by which a child says that it ends because it was told to
         child = os.fork()
         if child == 0:
-            _attend(pipe, handler, catalogue, threads, message)
-        for descriptor in message[1]:
+            _attend(pipe, told, handler, catalogue, threads, message)
+        for descriptor in (told, *message[1]):
             os.close(descriptor)
         status = _end_of(child, pipe)
+        ended_as_told = bool(select.select([ends], [], [], 0)[0]) and os.read(ends, 1) == b"."
+        os.close(ends)
         if status is None:
             return
-        if status != 0:
+        if not ended_as_told:
             with suppress(OSError):
                 pipe.send_bytes(json.dumps({"died": status}).encode())
             return
 
 
-def _attend(pipe: Connection, handler: Handler, catalogue: Catalogue, threads: int, message: Any) -> None:
+def _attend(pipe: Connection, told: int, handler: Handler, catalogue: Catalogue, threads: int, message: Any) -> None:
     """The child: do jobs until it is told to end; never returns."""
     code = 1
     try:
@@ -152,8 +155,9 @@ def _attend(pipe: Connection, handler: Handler, catalogue: Catalogue, threads: i
             for blob in blobs:
                 pipe.send_bytes(blob)
             message = _receive(pipe)
+        os.write(told, b".")
         code = 0
-    except (EOFError, OSError):
+    except (EOFError, OSError):  # the owner is gone
         code = 0
     finally:
         with suppress(Exception):
@@ -183,8 +187,10 @@ def _answer(handler: Handler, catalogue: Catalogue, request: Request, descriptor
 
 
 def _end_of(child: int, pipe: Connection) -> int | None:
-    """Wait for a child: its exit code, negative for a signal; None where the owner was gone before, and the child is
-    killed."""
+    """Wait for a child: its exit code, negative for a signal.
+
+    None where the owner was gone before, and the child is killed.
+    """
     with suppress(OSError):
         os.setpgid(child, child)
     poller = select.poll()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -91,6 +91,10 @@ def scenes_in_common(scenes: Sequence[Path], tested: Sequence[Path]) -> dict[Pat
     return closest
 
 
+Split = tuple[list[Path], int]
+"""The scenes of a split, and how many frames it has."""
+
+
 def simulate_training_frames(
     scenes_dir: Path,
     out_dir: Path,
@@ -102,7 +106,7 @@ def simulate_training_frames(
     validation_count: int = 0,
     validation_scenes: int | Collection[str] = VALIDATION_SCENES,
 ) -> Path:
-    """Write random frames for training and validation, and a manifest of them.
+    """Write random frames for training and validation, and a manifest of them; return the manifest's path.
 
     Every frame goes through a DNG file and LibRaw, as a photographer's would. The frames of one scene are all
     in one split. Frame ``i`` of a split depends on the seed, the list of scenes and ``i`` alone.
@@ -121,31 +125,47 @@ def simulate_training_frames(
         validation_count: validation frames.
         validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
 
-    Returns:
-        The manifest's path.
-
     Raises:
         UsageError: a split that should have frames has no scene.
         SampleError: a scene cannot be read.
     """
     scenes, excluded = _usable_scenes(Path(scenes_dir), exclude, leave_out or {})
     held_out = _held_out(scenes, validation_scenes, seed) if validation_count else set()
-    splits = {
+    splits: dict[str, Split] = {
         "train": ([path for path in scenes if path.name not in held_out], count),
         "validation": ([path for path in scenes if path.name in held_out], validation_count),
     }
     for split, (members, frames) in splits.items():
         if frames and not members:
             raise UsageError(f"{scenes_dir}: holds no usable scene for {split}")
-    manifest = Path(out_dir) / "manifest.csv"
-    Path(out_dir).mkdir(parents=True, exist_ok=True)
+    return _write_frames(splits, excluded, Path(out_dir), size, seed)
+
+
+def _write_frames(
+    splits: Mapping[str, Split],
+    excluded: Iterable[tuple[Path, str]],
+    out_dir: Path,
+    size: tuple[int, int],
+    seed: int,
+) -> Path:
+    """Write the frames of all splits and their manifest, a row when its frame is there; the manifest's path.
+
+    Args:
+        splits: by name.
+        excluded: scenes that are left out, with the reasons.
+        out_dir: made if missing.
+        size: rows and columns.
+        seed: of everything.
+    """
+    manifest = out_dir / "manifest.csv"
+    out_dir.mkdir(parents=True, exist_ok=True)
     with manifest.open("w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, MANIFEST_COLUMNS, restval="")
         writer.writeheader()
         for path, note in excluded:
             writer.writerow({"split": "excluded", "scene": path.name, "note": note})
         for stream, (split, (members, frames)) in enumerate(splits.items(), start=1):
-            for row in _write_split(members, Path(out_dir) / split, frames, size, [seed, stream]):
+            for row in _write_split(members, out_dir / split, frames, size, [seed, stream]):
                 writer.writerow({"split": split, **row})
                 file.flush()
     return manifest

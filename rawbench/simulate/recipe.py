@@ -145,13 +145,13 @@ def simulate_folder(
         images = _images_of_recipe(scenes, Path(recipe))
     else:
         images = _images_of_folder(scenes, find_camera(camera or ""), seed, views, size, shot)
-    written = []
-    for name, image in images:
-        out.mkdir(parents=True, exist_ok=True)
-        path = out / f"{name}.dng"
-        write_cfa_dng(path, image)
-        written.append(path)
-    return written
+    return [_write(out / f"{name}.dng", image) for name, image in images]
+
+
+def _write(path: Path, image: CfaImage) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_cfa_dng(path, image)
+    return path
 
 
 def _images_of_recipe(scenes: Path, recipe: Path) -> Iterator[tuple[str, CfaImage]]:

@@ -7,6 +7,7 @@ note (``verify before quoting`` where it was not read in the source itself).
 from __future__ import annotations
 
 import csv
+from collections.abc import Iterable
 from pathlib import Path
 
 from rawbench.errors import RawbenchError
@@ -36,7 +37,7 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
     """
     path = path or published_file()
     try:
-        with path.open(newline="", encoding="utf-8") as file:
+        with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:
@@ -46,18 +47,29 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
     return rows
 
 
-def published_cells(path: Path | None = None) -> tuple[list[str], list[list[str]]]:
-    """Headings and cells of the published table; sources and protocols are numbered as in ``published_notes``."""
-    rows = read_published(path)
+def read_all_published(files: Iterable[str]) -> list[dict[str, str]]:
+    """The shipped rows, and those of further files ("" names none), in the same columns."""
+    return [
+        row for path in (None, *(Path(file) for file in dict.fromkeys(files) if file)) for row in read_published(path)
+    ]
+
+
+def published_cells(files: Iterable[str] = ()) -> tuple[list[str], list[list[str]]]:
+    """Headings and cells of the published table; sources and protocols are numbered as in ``published_notes``.
+
+    Args:
+        files: further ones, as ``read_all_published`` takes them.
+    """
+    rows = read_all_published(files)
     numbers = {text: str(number) for number, text in enumerate(_remarks(rows), 1)}
     body = [[row[name] for name in _SHOWN.values()] + [numbers[_remark(row)]] for row in rows]
     return [*_SHOWN, "note"], body
 
 
-def published_notes(path: Path | None = None) -> list[str]:
+def published_notes(files: Iterable[str] = ()) -> list[str]:
     """What stands under the published table: that nothing of it was measured here, then each source and protocol."""
     first = "published, not measured here: other images, rates and PSNRs than those above; never to be ranked with them"
-    return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_published(path)), 1))]
+    return [first, *(f"{number}: {text}" for number, text in enumerate(_remarks(read_all_published(files)), 1))]
 
 
 def _remarks(rows: list[dict[str, str]]) -> list[str]:

@@ -123,7 +123,7 @@ def notes(run: Run) -> list[str]:
     for method in run.methods.values():
         if method.capabilities.get("renders_its_own_srgb"):
             lines.append(f"{method.method}: not on the dataset's sRGB, but on a rendition of its own")
-    lines += _skips(run)
+    lines += _skips(run) + _failed_metrics(run)
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(image.ceiling_psnr is not None for image in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")
@@ -142,6 +142,15 @@ def _skips(run: Run) -> list[str]:
             reason = message.removeprefix(f"{place}: ")
             lines[f"skipped: {place.method} on {place.dataset}: {reason}"] = None
     return list(lines)
+
+
+def _failed_metrics(run: Run) -> list[str]:
+    """On how many cells a metric failed, with the first reason."""
+    found: dict[str, list[str]] = {}
+    for row in run.rows:
+        for name, message in row.failed_metrics.items():
+            found.setdefault(name, []).append(f"{row.place}: {message}")
+    return [f"metric {name} failed on {len(lines)} cells, the first: {lines[0]}" for name, lines in found.items()]
 
 
 def print_table(run: Run, metrics: Sequence[str]) -> None:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
     from rich.table import Table
 
-TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "note", "check")
+TEXT_COLUMNS = ("dataset", "camera", "method", "rate point", "sRGB", "note", "check", "verdict", "where", "finding")
 NAMES = ("dataset", "camera", "method", "rate point")
 SECTIONS = ("dataset", "camera")
 GAP = 2

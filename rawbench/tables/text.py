@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Collection, Sequence
 
-from rawbench.results.plain import safe_cell
+from rawbench.results.plain import flat, safe_cell
 from rawbench.tables.terminal import TEXT_COLUMNS
 
 _MARKDOWN = {character: f"\\{character}" for character in "\\|`*~$[]"} | {"<": "&lt;", "&": "&amp;"}
@@ -24,7 +23,7 @@ def markdown_text(text: str) -> str:
     >>> markdown_text("a|b <!-- x -->")
     'a\\\\|b &lt;!-- x -->'
     """
-    return _flat(text).translate(_IN_MARKDOWN)
+    return flat(text).translate(_IN_MARKDOWN)
 
 
 def latex_text(text: str) -> str:
@@ -33,11 +32,7 @@ def latex_text(text: str) -> str:
     >>> latex_text(r"50 % $\input{x}$")
     '50 \\% \\$\\textbackslash{}input\\{x\\}\\$'
     """
-    return _flat(text).translate(_IN_LATEX)
-
-
-def _flat(text: str) -> str:
-    return re.sub(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+", " ", text)
+    return flat(text).translate(_IN_LATEX)
 
 
 def markdown(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:
@@ -68,7 +63,7 @@ def _latex_row(row: Sequence[str], bold: Collection[int] = ()) -> str:
 
 def latex_comment(line: str) -> str:
     """A line that LaTeX leaves out, whatever it holds."""
-    return f"% {_flat(line)}"
+    return f"% {flat(line)}"
 
 
 def as_csv(head: Sequence[str], body: Sequence[Sequence[str]]) -> str:

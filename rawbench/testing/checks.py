@@ -15,6 +15,9 @@ from rawbench.testing.golden_files import read_golden
 from rawbench.testing.processes import Launcher
 from rawbench.testing.subject import subject_of
 
+WITHOUT_SETUP = ("declaration", "rate_points", "runs")
+"""Checks that mean something where the method cannot be set up."""
+
 __all__ = ["CheckResult", "check_names", "examine", "judge", "run_checks"]
 
 
@@ -83,6 +86,7 @@ def examine(
             raise UsageError(f"no check {name!r}{suggest(name, CHECKS)}")
     checks = [check for check in CHECKS.values() if not only or check.name in only]
     processes = {process for check in checks for process in check.processes}
+    kinds = {kind for check in checks for kind in check.kinds}
     subject = subject_of(method, catalogue)
     kept = {}
     if golden is not None and "golden" in processes:
@@ -90,7 +94,7 @@ def examine(
     files = {name: (data, srgb) for name, (data, srgb, _) in kept.items()}
     with nullcontext(launcher) if launcher else Launcher() as running:
         evidence = gather(
-            subject, device, processes, running, limits or Limits(), files, progress or (lambda what: None)
+            subject, device, processes, running, limits or Limits(), files, kinds, progress or (lambda what: None)
         )
     evidence.golden = {name: raw for name, (_, _, raw) in kept.items()}
     for record in evidence.of("encode", "load", usage=True):
@@ -108,8 +112,10 @@ def judge(check: Check, evidence: Evidence) -> CheckResult:
     if reason and not check.firm:
         return CheckResult(check.name, "opted out", reason)
     try:
-        if not described and not check.firm:
+        if not described and check.name != "declaration":
             raise NotJudged("the method could not be loaded")
+        if evidence.setup_error and check.name not in WITHOUT_SETUP:
+            raise NotJudged(evidence.setup_error)
         faults = list(check.faults(evidence))
     except NotJudged as missing:
         return CheckResult(check.name, "not judged", str(missing))

@@ -1,9 +1,11 @@
-"""The contract of a dataset, in executable form: ``rawbench datasets check NAME``, or in a test suite::
+"""The contract of a dataset, in executable form.
 
-from rawbench.testing import check_dataset
+``rawbench datasets check NAME``, or in a test suite::
 
-def test_my_dataset():
-    assert not [result for result in check_dataset("mine:root=DIR") if result.status == "fail"]
+    from rawbench.testing import check_dataset
+
+    def test_my_dataset():
+        assert not [result for result in check_dataset("mine:root=DIR") if result.status == "fail"]
 """
 
 from __future__ import annotations
@@ -136,7 +138,7 @@ def _digest(opened: _Opened) -> Iterator[str]:
 
 
 def _sample(opened: _Opened) -> Iterator[str]:
-    from rawbench.run.cell import check_sample
+    from rawbench.run.pairs import check_sample
 
     for id, sample in opened.samples():
         try:

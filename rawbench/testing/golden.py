@@ -20,7 +20,7 @@ from rawbench.testing.evidence import PAIR, Evidence
 from rawbench.testing.processes import Launcher
 
 IMAGES = (PAIR[0], "17x33", "17x33-16")
-NEEDED = ("declaration", "runs", "shape", "dtype", "finite", "range", "odd_sizes", "fresh_process")
+NEEDED = ("declaration", "runs", "shape", "dtype", "finite", "range", "odd_sizes", "sixteen_bits", "fresh_process")
 
 
 def write_golden(

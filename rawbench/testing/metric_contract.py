@@ -1,9 +1,11 @@
-"""The contract of a metric, in executable form: ``rawbench metrics check NAME``, or in a test suite::
+"""The contract of a metric, in executable form.
 
-from rawbench.testing import check_metric
+``rawbench metrics check NAME``, or in a test suite::
 
-def test_my_metric():
-    assert not [result for result in check_metric("mine") if result.status == "fail"]
+    from rawbench.testing import check_metric
+
+    def test_my_metric():
+        assert not [result for result in check_metric("mine") if result.status == "fail"]
 """
 
 from __future__ import annotations

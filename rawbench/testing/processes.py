@@ -25,7 +25,17 @@ POLL_SECONDS = 0.05
 # What the second surroundings differ in; a stream must decode to the same raw in both.
 SURROUNDINGS: dict[str, dict[str, str]] = {
     "usual": {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
-    "other": {"PYTHONHASHSEED": "2", "OMP_NUM_THREADS": "2", "ATEN_CPU_CAPABILITY": "default"},
+    "other": {
+        "PYTHONHASHSEED": "2",
+        "OMP_NUM_THREADS": "2",
+        "ATEN_CPU_CAPABILITY": "default",
+        "PYTHONUTF8": "1",
+        "LANG": "de_DE.UTF-8",
+        "LC_ALL": "de_DE.UTF-8",
+        "USER": "somebody",
+        "LOGNAME": "somebody",
+        "TZ": "Pacific/Auckland",
+    },
 }
 
 

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import locale
 import os
 import pickle
 import random
+import resource
+import signal
 import sys
+import threading
 import warnings
 from collections.abc import Callable
 from functools import partial
@@ -16,6 +20,10 @@ from typing import Any
 
 import numpy as np
 import torch
+
+_LIMITS = [value for name, value in sorted(vars(resource).items()) if name.startswith("RLIMIT_")]
+# Their values say nothing to a reader.
+_UNREADABLE = ("limits of resources", "signal handlers", "hooks of the interpreter", "standard streams")
 
 
 def firm_state() -> dict[str, str]:
@@ -37,6 +45,17 @@ def firm_state() -> dict[str, str]:
         "numpy's error handling": np.geterr,
         "the locale": lambda: locale.setlocale(locale.LC_ALL),
         "the current folder": os.getcwd,
+        "torch's handling of denormal numbers": lambda: bool((torch.tensor([1e-40]) * 1).item()),
+        "torch's autocast": torch.is_autocast_enabled,
+        "the garbage collector": gc.isenabled,
+        "the recursion limit": sys.getrecursionlimit,
+        "the file mode mask": _file_mode_mask,
+        "the priority of the process": lambda: os.getpriority(os.PRIO_PROCESS, 0),
+        "the processors that may be used": lambda: sorted(os.sched_getaffinity(0)),
+        "limits of resources": lambda: [resource.getrlimit(kind) for kind in _LIMITS],
+        "signal handlers": lambda: [signal.getsignal(kind) for kind in sorted(signal.valid_signals())],
+        "hooks of the interpreter": lambda: [sys.excepthook, threading.excepthook, sys.gettrace(), sys.getprofile()],
+        "standard streams": lambda: [sys.stdin, sys.stdout, sys.stderr],
     }
     for flag in ("enabled", "benchmark", "deterministic", "allow_tf32"):
         read[f"torch.backends.cudnn.{flag}"] = partial(getattr, torch.backends.cudnn, flag)
@@ -44,7 +63,7 @@ def firm_state() -> dict[str, str]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for name, function in read.items():
-            with contextlib.suppress(RuntimeError, AttributeError):
+            with contextlib.suppress(RuntimeError, AttributeError, OSError):
                 state[name] = str(function())
     return state
 
@@ -81,7 +100,7 @@ class LooseState:
 def changes(before: dict[str, str], after: dict[str, str]) -> list[str]:
     """What differs, with the values where they can be read."""
     return [
-        name if "random" in name else f"{name} ({before.get(name)} -> {after.get(name)})"
+        name if name in _UNREADABLE or "random" in name else f"{name} ({before.get(name)} -> {after.get(name)})"
         for name in {**before, **after}
         if before.get(name) != after.get(name)
     ]
@@ -99,6 +118,12 @@ def seed_everything(seed: int) -> None:
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def _file_mode_mask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask
 
 
 def _cuda_random_state() -> str:

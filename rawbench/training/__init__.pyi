@@ -1,8 +1,9 @@
 from .command import train
 from .config import DataConfig, FitConfig, Renditions
 from .frames import Frames
-from .loop import FitResult, fit
+from .loop import fit
 from .patches import FramePatches
+from .run import FitResult
 from .task import Task
 
 __all__ = [

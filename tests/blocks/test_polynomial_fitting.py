@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 import torch
 
+from rawbench.blocks import polynomial_fitting
 from rawbench.blocks.polynomial import Polynomial
 from rawbench.blocks.polynomial_equations import main_equations
 from rawbench.blocks.polynomial_fitting import fit_polynomial
@@ -59,3 +62,19 @@ def test_a_few_samples_bear_few_coefficients():
     fitted = fit_polynomial(srgb, raw, 3, 1e-5, pixels_per_coefficient=clipped)
     assert all(integers.size <= 1 for _, integers in fitted.corrections.values())
     assert np.isfinite(fitted.polynomial()(srgb)).all()
+
+
+@pytest.mark.parametrize("width", [384, 96])
+def test_large_images_are_fitted_to_a_part_of_their_pixels(monkeypatch, width):
+    image = next(i for i in kit_images() if i.name == "medium")
+    srgb, raw = (torch.from_numpy(pixels.reshape(3, -1, width)) for pixels in (image.srgb, image.raw))
+    whole = fit_polynomial(srgb, raw, 3, 1e-3)
+    monkeypatch.setattr(polynomial_fitting, "_FITTED_PIXELS", 1 << 15)
+    monkeypatch.setattr(polynomial_fitting, "_FITTED_CLASS_PIXELS", 1 << 11)
+    step = polynomial_fitting._evenly(raw[0].numel(), 1 << 15, width).step
+    assert step > 1 and math.gcd(step, width) == 1
+    part = fit_polynomial(srgb, raw, 3, 1e-3)
+    errors = [float((fit.polynomial()(srgb) - raw).square().mean()) for fit in (whole, part)]
+    assert part.to_bytes() != whole.to_bytes()
+    assert errors[1] < 1.02 * errors[0]
+    assert part.corrections.keys() == whole.corrections.keys()

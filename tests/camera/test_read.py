@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import hashlib
 import struct
+from pathlib import Path
 from types import SimpleNamespace
 
 import imagecodecs
@@ -18,6 +19,7 @@ from rawbench.errors import SampleError
 from rawbench.simulate.cameras import find_camera
 from rawbench.simulate.cfa_dng import _tags, cfa_dng_bytes, write_cfa_dng
 from rawbench.simulate.sensor import Shot, take_picture
+from tests.camera_files import rendered, write_dng
 
 
 @pytest.fixture
@@ -58,6 +60,20 @@ def test_libraws_8_bits_are_its_16_cut_off(photo):
     np.testing.assert_array_equal(deep.srgb8, file.srgb8)
     np.testing.assert_array_equal(deep.raw16, file.raw16)
     assert deep.srgb(16).dtype == np.uint16 and file.srgb16 is None and file.srgb(8) is file.srgb8
+
+
+@pytest.mark.parametrize("name", ["olympus-e-pl6_sunset_1", "rawpipe_chart_1", "sony-slt-a57_night_1"])
+def test_the_rendition_is_libraws_to_the_bit(name):
+    """On whole photographs: with highlights, a real camera's, and dark."""
+    path = Path(module.__file__).parents[1] / "datasets" / "sample" / f"{name}.dng"
+    with rawpy.imread(str(path)) as raw:
+        wanted = raw.postprocess(use_camera_wb=True, no_auto_bright=True, output_bps=16)
+    np.testing.assert_array_equal(read_camera_file(path, srgb_bits=16).srgb16, wanted)
+
+
+def test_a_camera_without_a_matrix_is_rendered_as_libraw_does(tmp_path):
+    path = write_dng(tmp_path / "a.dng", change={50721: None, 271: (2, 0, "Nobody"), 272: (2, 0, "Nothing")})
+    np.testing.assert_array_equal(read_camera_file(path).srgb8, rendered(path))
 
 
 def test_the_digest_is_the_files(photo):
@@ -126,6 +142,7 @@ class Sensor:
     raw_type = rawpy.RawType.Flat
     raw_pattern = np.array([[0, 1], [3, 2]])
     num_colors = 3
+    color_desc = b"RGBG"
     sizes = SimpleNamespace(pixel_aspect=1.0)
     black_level_per_channel = (512,) * 4
     white_level = 16300
@@ -153,3 +170,9 @@ def test_renditions_of_two_sizes_are_refused(tmp_path):
     raw, srgb = np.zeros((4, 6, 3), np.uint16), np.zeros((6, 4, 3), np.uint8)
     with pytest.raises(SampleError, match=r"a\.dng: raw and sRGB differ in size \(6x4 and 4x6\)"):
         module._check_renditions(tmp_path / "a.dng", raw, srgb)
+
+
+def test_filters_of_another_order_are_refused(tmp_path):
+    path = write_dng(tmp_path / "a.dng", change={33422: (1, 4, bytes((0, 1, 1, 1)))})
+    with pytest.raises(SampleError, match="a.dng: a colour filter order RGGG"):
+        read_camera_info(path)

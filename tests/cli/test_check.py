@@ -37,3 +37,16 @@ def test_a_slip_in_the_name(call) -> None:
     ended = call("check", "honset", plugin=SPECIMENS)
     assert ended.code == 2
     assert "no method 'honset'; did you mean honest?" in ended.err
+
+
+def test_what_came_of_all_checks_is_kept(call, tmp_path: Path, monkeypatch) -> None:
+    from rawbench.results.checked import read_checked, user_file, verdict
+
+    monkeypatch.setenv("RAWBENCH_CHECKED", str(tmp_path / "mine.json"))
+    kept = tmp_path / "kept.json"
+    ended = call("check", "wrong-shape", "--keep", kept, plugin=SPECIMENS)
+    assert ended.code == 4
+    (outcome,) = read_checked(kept).values()
+    assert outcome.method == "wrong-shape" and verdict(outcome).startswith("failed shape, odd_sizes")
+    assert call("check", "wrong-shape", "--only", "dtype", plugin=SPECIMENS).code == 0
+    assert read_checked(user_file()) == {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -109,7 +110,7 @@ def test_damage_is_one_line(call, photo):
         (
             ("encode", "mean", "photo.dng", "-o", "x.rbs"),
             2,
-            "method mean: --rate-point is needed; there are 0 (bytes=1)",
+            "method mean: a rate point (--rate-point) is needed; there are 0 (bytes=1)",
         ),
         (("encode", "mean", "none.dng", "-o", "x.rbs", "--rate-point", "0"), 4, "none.dng: cannot be read"),
         (("encode", "mean", "photo.dng", "-o", "no/x.rbs", "--rate-point", "0"), 2, "no/x.rbs: there is no folder"),
@@ -138,3 +139,13 @@ def test_the_decoder_takes_no_options(call, photo):
     call("encode", "mean:gain=2", photo, "-o", "x.rbs", "--rate-point", "0")
     ended = call("decode", "x.rbs", "--srgb", photo, "-o", "x.npy", "--option", "gain=2")
     assert ended.code == 2 and "the decoder of mean finds what it needs in the stream" in ended.err
+
+
+def test_coding_with_learned_imports_nothing_of_its_training(photo):
+    command = [sys.executable, "-m", "rawbench", "encode", "learned", "photo.dng", "-o", "x.rbs", "--rate-point", "0"]
+    timed = {**os.environ, "PYTHONPROFILEIMPORTTIME": "1"}  # as -X importtime, and of processes that it starts too
+    done = subprocess.run(command, cwd=photo.parent, capture_output=True, text=True, env=timed)
+    assert done.returncode == 0, done.stderr[-500:]
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "torch" in imported and "rawbench_learned.rate" in imported
+    assert not {name for name in imported if name.partition(".")[0] in ("compressai", "torch_geometric", "kornia")}

@@ -81,3 +81,35 @@ def test_bad_input(call, added, tmp_path):
     (added / "broken.json").write_text("{}")
     ended = call("leaderboard", added)
     assert ended.code == 2 and "broken.json is no run that rawbench wrote" in ended.err
+
+
+def test_an_anchor_of_ones_own(call, added):
+    assert "BD-rate to coarse" in call("leaderboard", added, "--anchor", "coarse").out
+    assert "BD-rate to steps" in call("leaderboard", added, "--anchor", "steps").out
+    ended = call("leaderboard", added, "--anchor", "stepps")
+    assert ended.code == 2 and "no method 'stepps' to be the anchor; did you mean steps?" in ended.err
+
+
+def test_a_picture_is_drawn_and_a_stale_one_is_told(call, added, tmp_path):
+    stale = call("leaderboard", added, "--picture", "rd.svg", "--check")
+    assert (
+        stale.code == 1 and "rd.svg: the picture is stale; renew it with: rawbench leaderboard --picture" in stale.out
+    )
+    assert call("leaderboard", added, "--picture", "rd.svg").code == 0
+    assert (tmp_path / "rd.svg").read_text().startswith("<svg")
+    assert call("leaderboard", added, "--picture", "rd.svg", "--check").code == 0
+
+
+def test_names_cannot_break_a_readme(call, added, tmp_path):
+    path = added / "tiny.json"
+    hostile = "<!-- /results --> a|b\\n<img src=x>"
+    path.write_text(
+        path.read_text().replace('"coarse"', f'"{hostile}"').replace('"rawbench-1', f'"{hostile} rawbench-1')
+    )
+    (tmp_path / "README.md").write_text(README)
+    for _ in range(2):
+        assert call("leaderboard", added, "--readme", "README.md").code == 0
+    text = (tmp_path / "README.md").read_text()
+    assert text.count("<!-- /results -->") == 1 and "<img" not in text
+    rows = [line for line in text.splitlines() if line.startswith("| ")]
+    assert len(rows) == 2 + 3 and len({line.replace("\\|", "").count("|") for line in rows}) == 1

@@ -229,6 +229,31 @@ def test_for_machines(bench, reference, monkeypatch, tmp_path):
     assert "title=rawbench%3A regressed::steps step=0 on tiny/image0: bytes" in first
 
 
+def test_the_worst_comes_first(bench, reference):
+    def change(document):
+        for number, cell in enumerate(document["cells"]):
+            cell["psnr"] += (number * 7) % 11
+
+    edit(reference, change)
+    lines = [line for line in bench("regress", reference).out.splitlines() if ": psnr was" in line]
+    lost = [float(line.split("was ")[1].split(",")[0]) - float(line.split("is ")[1].split(",")[0]) for line in lines]
+    assert len(lost) > 4 and lost == sorted(lost, reverse=True)
+
+
+def test_a_summary_for_a_pull_request(bench, reference, monkeypatch, tmp_path):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "summary.md"))
+    monkeypatch.setenv("STEPS_WORSE", "header")
+    ended = bench("regress", reference, "--markdown", "--subset", "image=image0")
+    assert ended.code == 1 and "| regressed | steps | step=0 on tiny/image0 | bytes was " in ended.out
+    assert "### rawbench regress: ref.json" in ended.out
+    bench("run", "--methods", "steps", "--dataset", "tiny", "--images", "image0", "--metrics", "psnr", "--out", "run")
+    assert bench("compare", "run", "run").code == 0
+    written = (tmp_path / "summary.md").read_text()
+    assert written.startswith("### rawbench regress: ref.json") and "### rawbench: run against run" in written
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "none/summary.md"))
+    assert "cannot write the job's summary" in bench("compare", "run", "run").err
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

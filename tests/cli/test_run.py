@@ -210,7 +210,7 @@ def test_a_full_disk_is_a_row_and_leaves_no_half_file(call, tmp_path, monkeypatc
     plain_open = Path.open
 
     def open_on_full_disk(self, mode="r", *rest, **named):
-        return FullDisk(str(self), "w") if self.suffix == ".tmp" else plain_open(self, mode, *rest, **named)
+        return FullDisk(str(self), "w") if self.suffix == ".part" else plain_open(self, mode, *rest, **named)
 
     monkeypatch.setattr(Path, "open", open_on_full_disk)
     ended = call(*RUN, "--methods", "mean", "--limit", "1", "--out", "run")

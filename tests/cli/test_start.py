@@ -89,3 +89,21 @@ def test_a_plugin_may_be_named_after_the_command(call, tiny_plugin):
         assert ended.code == 0 and "mean" in ended.out.split(), ended.err
     ended = call("methods", "list", "--plugin", plugin=None)
     assert ended.code == 2 and "--plugin" in ended.err
+
+
+def test_threads_are_for_any_command():
+    import json
+    import subprocess
+    import sys
+
+    for arguments in (["--threads", "1", "env", "--json"], ["env", "--json", "--threads=1"]):
+        command = [sys.executable, "-m", "rawbench", *arguments]
+        shown = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert json.loads(shown)["threads"] == 1
+
+
+def test_a_busy_machine_is_told_where_times_are_taken(call, monkeypatch):
+    monkeypatch.setattr("os.getloadavg", lambda: (99.0, 1.0, 1.0))
+    run = ("run", "--methods", "mean", "--dataset", "tiny", "--limit", "1", "--metrics", "psnr")
+    assert "this machine is busy (load 99.0" in call(*run, "--timing").err
+    assert "busy" not in call(*run).err

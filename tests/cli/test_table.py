@@ -7,11 +7,14 @@ import io
 import json
 import math
 import sqlite3
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 
 from rawbench.results.schema import SCHEMA_VERSION
+
+STEPS_PLUGIN = str(Path(__file__).parents[1] / "steps_plugin.py")
 
 
 @pytest.fixture
@@ -159,3 +162,26 @@ def test_published_rows_stand_under_the_measured_ones(call, run):
         assert "verify before quoting" in under
     ended = call("table", run, "--csv", "--published")
     assert ended.code == 2 and "published.csv" in ended.err
+
+
+def test_a_summary_for_a_paper(call):
+    call("--plugin", STEPS_PLUGIN, "run", "--methods", "steps,coarse,mean", "--dataset", "tiny", "--metrics", "psnr",
+         "--limit", "2", "--out", "many")  # fmt: skip
+    out = call("table", "many", "--summary", "--latex", "--anchor", "coarse", "--label", "steps=Steps_2").out
+    assert "BD-rate to coarse" in out and r"Steps\_2" in out and r"\textbf{" in out and r"\begin{tabular}" in out
+    (first, *_) = csv.DictReader(io.StringIO(call("table", "many", "--summary", "--csv").out))
+    assert first["method"] in ("steps", "coarse", "mean") and first["check"] == "not checked"
+    assert "best PSNR" in call("table", "many", "--summary").out
+    assert call("table", "many", "--summary", "--anchor", "x").code == 2
+    assert call("table", "many", "--summary", "--label", "x=y").code == 2
+    assert call("table", "many", "--anchor", "coarse").code == 2
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_no_digit_is_cut_on_a_narrow_terminal(call, run, monkeypatch, columns):
+    rows = list(csv.DictReader(io.StringIO(call("table", run, "--csv").out)))
+    monkeypatch.setenv("COLUMNS", str(columns))
+    printed = call("table", run).out
+    for row in rows:
+        assert all(row[name] in printed for name in ("psnr", "bpp", "bytes/image")) and "…" not in printed
+    assert max(len(line.rstrip()) for line in printed.splitlines()) <= columns

@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import time
 
-from rawbench.executor import WorkerDied
+import pytest
+
+from rawbench.errors import UsageError
+from rawbench.executor import Work, WorkerDied
 from rawbench.executors.process import Process
 from rawbench.executors.serial import Serial
 
@@ -47,3 +50,27 @@ def test_a_late_worker_loses_its_own_job():
     answers = dict(Process(jobs=2, timeout_seconds=5).map_unordered(square_or_hang, range(6)))
     assert answers.pop(3) == WorkerDied("timeout", "took more than 5 s")
     assert answers == {number: square(number) for number in (0, 1, 2, 4, 5)}
+
+
+def slow_start(number: int) -> None:
+    time.sleep(3)
+
+
+def test_the_time_limit_counts_neither_the_start_of_a_worker_nor_what_prepares_a_job():
+    work = Work(square, slow_start)
+    assert dict(Process(jobs=2, timeout_seconds=1.5).map_unordered(work, range(2))) == {0: 0, 1: 1}
+
+
+def test_an_executor_that_cannot_keep_a_time_limit_says_so():
+    with pytest.raises(UsageError, match="executor serial cannot end a cell that takes too long"):
+        Serial(1, timeout_seconds=2)
+
+
+def environment(name: str) -> str | None:
+    return os.environ.get(name)
+
+
+def test_a_worker_has_the_environment_of_its_driver(monkeypatch):
+    for value in ("one", "two"):
+        monkeypatch.setenv("RAWBENCH_TEST", value)
+        assert dict(Process().map_unordered(environment, ["RAWBENCH_TEST"])) == {"RAWBENCH_TEST": value}

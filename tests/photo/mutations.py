@@ -11,6 +11,7 @@ import argparse
 import random
 import tempfile
 import traceback
+import zlib
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from rawbench.codec import Codec
 from rawbench.errors import RawbenchError
 from rawbench.photo.contents import look, read_contents
 from rawbench.photo.pack import pack_photo, read_photo
@@ -57,6 +59,23 @@ def mutated(data: bytes, chance: random.Random) -> bytes:
         if len(changed) < 40:
             break
     return bytes(changed)
+
+
+class Kept(Codec):
+    """The raw itself, on the 16-bit grid, squeezed: quick, and exact."""
+
+    name = "kept"
+
+    @classmethod
+    def rate_points(cls, options: Any) -> list[RatePoint]:
+        return [RatePoint(0, "all")]
+
+    def encode(self, raw: torch.Tensor, srgb: torch.Tensor) -> bytes:
+        return zlib.compress(np.rint(raw.numpy() * 65535.0).astype("<u2").tobytes(), 1)
+
+    def decode(self, payload: bytes, srgb: torch.Tensor) -> torch.Tensor:
+        values = np.frombuffer(zlib.decompress(payload), "<u2").reshape(srgb.shape)
+        return torch.from_numpy((values / 65535.0).astype(np.float32))
 
 
 class Subject:
@@ -104,11 +123,13 @@ class Subject:
         """Damage a DNG and pack it without loss: what comes back must be what LibRaw read."""
         path = self.folder / "damaged.dng"
         path.write_bytes(mutated(self.dng, chance))
-        codec = self.codecs["residual"]
         try:
             photo = read_photo(path, None)
-            packed = pack_photo(photo, codec, codec.Options(), METHODS["residual"], "cpu", 0, Silent())
-            quality = verify(packed, photo, codec, {}, "cpu", Silent())
+            packed = pack_photo(photo, Kept, Kept.Options(), RatePoint(0, "all"), "cpu", 0, Silent())
+            quality = verify(packed, photo, Kept, {}, "cpu", Silent())
+            contents = read_contents(packed.jpeg)
+            for cfa in (False, True):
+                write_unpacked(self.folder / "out.dng", photo.sample.raw, contents, packed.jpeg, 1, cfa)
         except RawbenchError as error:
             return "refused" if "\n" not in str(error) else f"more than a line: {error}"
         except (Exception, MemoryError):

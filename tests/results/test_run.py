@@ -84,3 +84,19 @@ def test_unfinished_images_are_on_no_curve():
 
 def test_quartiles_by_hand():
     assert quartiles([1, 2, 3, 4, 5]) == (2, 3, 4) and quartiles([7.0]) == (7.0, 7.0, 7.0)
+
+
+def test_a_metric_that_failed_is_told_of(call, tmp_path):
+    from rawbench.results.store import Measurement, Outcome, Store
+
+    call("run", "--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--limit", "1", "--out", "run")
+    with Store.create(tmp_path / "run") as store:
+        cell = store.cells()[0]
+        failed = Measurement("k", "psnr2", 1, float("nan"), "dB", "ValueError: no")
+        place = {name: cell[name] for name in ("method", "rate_point_index", "rate_point", "rate_order", "dataset",
+                 "image", "device", "seed", "environment", "recorded", "finished")}  # fmt: skip
+        store.put_outcome(place, Outcome(cell["cell"], "ok", "", {}, (failed,)))
+    write_run(read_run(tmp_path / "run"), tmp_path / "run.json")
+    for path in ("run", "run.json"):
+        out = " ".join(call("table", path).out.split())
+        assert "metric psnr2 failed on 1 cells, the first: mean bytes=1 on tiny/image0: ValueError: no" in out

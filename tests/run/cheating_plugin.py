@@ -6,7 +6,10 @@ import gc
 import os
 import sys
 import threading
+import time
+from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import torch
 
@@ -209,14 +212,128 @@ class Meddles(Mean):
         return super().encode(raw, srgb)
 
 
+class Ends(Mean):
+    """Ends its process, or fails, as its option says."""
+
+    name = "ends"
+
+    class Options(rawbench.Options):
+        how: str = "none"
+        gain: float = 1.0
+
+    def encode(self, raw, srgb):
+        payload = super().encode(raw, srgb)
+        how = self.options.how
+        if how == "exit":
+            sys.exit(0)
+        if how == "os_exit":
+            os._exit(0)
+        if how == "interrupt":
+            raise KeyboardInterrupt
+        if how == "torch":
+            torch.zeros(2) @ torch.zeros(3)
+        if how == "text":
+            raise ValueError("caf\udce9.bin \x1b[31m" + "x" * 1_000_000 + "\nsecond line")
+        if how == "record":
+            self.context.recorded["y"] = object()
+        if how == "name":
+            self.context.recorded[lambda: 1] = 1.0
+        if how == "less":
+            self.context.record("bits_estimated", -5)
+        if how == "noise":
+            print("x" * 200_000)
+        if how == "infinite":
+            self.context.record("bits_estimated", float("inf"))
+            self.context.recorded["huge"] = 10**300
+        return payload
+
+
+class Sleeps(Blank):
+    """Its decoder says who it is and never ends."""
+
+    name = "sleeps"
+
+    def decode(self, payload, srgb):
+        Path(os.environ["SLEEPER"]).write_text(str(os.getpid()))
+        time.sleep(600)
+        return super().decode(payload, srgb)
+
+
+class Twins(Tiny):
+    """Two images of the same pixels."""
+
+    name = "twins"
+
+    def ids(self, split="test"):
+        return ["image0", "copy0"]
+
+    def info(self, id):
+        return replace(super().info("image0"), id=id)
+
+    def load(self, id):
+        return replace(super().load("image0"), info=self.info(id))
+
+
+class Shifty(Tiny):
+    """Its second image is another one when it is loaded."""
+
+    name = "shifty"
+
+    def load(self, id):
+        sample = super().load(id)
+        return replace(sample, info=replace(sample.info, source_digest="new")) if id == "image1" else sample
+
+
+class Vandal(rawbench.Metric):
+    """Writes into all that it gets."""
+
+    name = "a-vandal"
+    default = False
+
+    def compute(self, reference, decoded, sample):
+        reference.zero_()
+        decoded.numpy()[...] = 0
+        sample.srgb.zero_()
+        sample.info.facts["seen"] = 1
+        return 1.0
+
+
+class Broken(rawbench.Metric):
+    """Fails as its name says."""
+
+    name = "broken"
+    default = False
+
+    def compute(self, reference, decoded, sample):
+        if os.environ.get("MENDED"):
+            return 2.0
+        raise ValueError("no idea")
+
+
+class Quits(rawbench.Metric):
+    name = "quits"
+    default = False
+
+    def compute(self, reference, decoded, sample):
+        sys.exit(0)
+
+
 CODECS = (
-    Blank, Global, OnClass, Cached, Thread, Environment, Frames, Subclass, Late, Hoarder, Writes, Meddles,
+    Blank, Global, OnClass, Cached, Thread, Environment, Frames, Subclass, Late, Hoarder, Writes, Meddles, Ends,
+    Sleeps,
 )  # fmt: skip
 
 
 @rawbench.hookimpl
 def register_datasets(register):
-    register("tiny", Tiny)
+    for dataset in (Tiny, Twins, Shifty):
+        register(dataset.name, dataset)
+
+
+@rawbench.hookimpl
+def register_metrics(register):
+    for metric in (Vandal, Broken, Quits):
+        register(metric.name, metric)
 
 
 @rawbench.hookimpl

@@ -142,3 +142,12 @@ def test_it_holds_no_process_when_it_is_closed(decoder):
     process = decoder._zygote._process.pid
     decoder.close()
     assert gone(process)
+
+
+def test_one_that_hangs_is_a_timeout_and_is_gone(call, tmp_path, monkeypatch):
+    monkeypatch.setenv("SLEEPER", str(tmp_path / "sleeper"))
+    ended = call("run", "--dataset", "tiny", "--metrics", "psnr", "--limit", "1", "--rate-points", "0", "--out", "run",
+                 "--methods", "sleeps,blank", "--timeout", "10", plugin=PLUGIN)  # fmt: skip
+    assert ended.code == 4 and "timeout: sleeps none on tiny/image0: took more than 10 s" in ended.err
+    assert rows(tmp_path / "run")["blank", "none", "image0"][0] == "ok"
+    assert gone(int((tmp_path / "sleeper").read_text()))

@@ -14,8 +14,7 @@ from rawbench.simulate.frames import (
     scene_signature,
     simulate_training_frames,
 )
-
-from .conftest import make_panorama
+from tests.panoramas import make_panorama
 
 
 def rows_of(manifest):

@@ -37,3 +37,12 @@ def test_a_file_with_other_columns_is_refused(tmp_path):
         read_published(tmp_path / "x.csv")
     with pytest.raises(RawbenchError, match="cannot read"):
         read_published(tmp_path / "none.csv")
+
+
+def test_rows_of_ones_own_stand_behind_the_shipped_ones(call, tmp_path):
+    own = dict.fromkeys(COLUMNS, "x") | {"bpp": "0.1", "psnr_db": "50", "method": "Ours 2026"}
+    (tmp_path / "own.csv").write_text("\ufeff" + ",".join(COLUMNS) + "\n" + ",".join(own.values()) + "\n")
+    assert call("run", "--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--out", "run").code == 0
+    shipped, both = call("table", "run", "--published"), call("table", "--published", "own.csv", "run", "--markdown")
+    assert shipped.code == both.code == 0 and "MambaRaw" in shipped.out and "Ours 2026" not in shipped.out
+    assert both.out.index("MambaRaw") < both.out.index("Ours 2026") < both.out.index("not measured here")

@@ -14,10 +14,6 @@ from rawbench.types import Sample
 from ..conftest import psnr
 
 
-class TestContract(CodecConformance):
-    method = "invisp"
-
-
 class TestContractOnItsOwnRendition(CodecConformance):
     method = "invisp:rendition=own"
     only = ("declaration", "options", "runs", "noise_images")

@@ -5,6 +5,7 @@ import torch
 from rawbench_sampling.grid import Grid
 from rawbench_sampling.implicit import SIZES, trained_and_evaluated
 from rawbench_sampling.inf import STEPS, Inf
+from rawbench_sampling.shrinkage import CODES
 
 from rawbench import Context, StreamError
 
@@ -20,10 +21,23 @@ def test_samples_come_back_exactly(codec, scenes, name):
     assert torch.allclose(grid.take(decoded), grid.take(raw), atol=1e-7)
 
 
-def test_bytes_grow_as_the_step_shrinks(codec, scenes):
+def test_bytes_and_psnr_grow_as_the_step_shrinks(codec, scenes):
     raw, srgb = scenes["medium"]
-    sizes = [len(codec(Inf, point.name).encode(raw, srgb)) for point in Inf.rate_points(None)]
+    payloads = {point.name: codec(Inf, point.name).encode(raw, srgb) for point in Inf.rate_points(None)}
+    sizes = [len(payload) for payload in payloads.values()]
     assert sizes == sorted(sizes) and len(set(sizes)) == len(STEPS)
+    values = [psnr(raw, codec(Inf, name).decode(payload, srgb)) for name, payload in payloads.items()]
+    assert values == sorted(values), values
+
+
+def test_every_kind_of_network_has_a_head_of_its_own(codec):
+    heads = [size * CODES + code for size in range(2) for code in range(CODES)] + [0x78, 0xF0, 0x69, 0xE1]
+    assert len(set(heads)) == len(heads)
+    known = {size: codec(Inf, "step=8", size=size)._weights for size in ("small", "reference")}
+    assert [known["small"](bytes([head])) for head in (0, CODES - 1, 0x78, 0xF0)] == [0, CODES - 1, CODES - 1, None]
+    assert [known["reference"](bytes([head])) for head in (CODES, 0x69, 0xE1)] == [0, CODES - 1, None]
+    with pytest.raises(StreamError, match="kind of network"):
+        known["small"](b"\x99")
 
 
 def test_skip_reaches_the_decoder_in_the_payload(codec, scenes):
@@ -47,7 +61,7 @@ def test_networks_learn_a_function_of_colour_that_no_polynomial_is():
 
 def test_streams_of_another_size_are_refused_by_name(codec, scenes):
     raw, srgb = scenes["17x33"]
-    payload = codec(Inf, "step=8", size="reference").encode(raw, srgb)
+    payload = bytes([CODES]) + codec(Inf, "step=8").encode(raw, srgb)[1:]
     with pytest.raises(StreamError, match="size=small"):
         codec(Inf, "step=8").decode(payload, srgb)
 

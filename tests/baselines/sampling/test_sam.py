@@ -3,9 +3,10 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_sampling.grid import STEPS, Grid
-from rawbench_sampling.sam import Sam
+from rawbench_sampling.sam import Sam, read_mark
 from rawbench_sampling.thin_plate import SPREAD, interpolate, spread_over_colours
 
+from rawbench import StreamError
 from rawbench.codec import unwatched
 
 from ..conftest import psnr
@@ -25,13 +26,25 @@ def test_samples_come_back_exactly(codec, scenes, name, step):
 
 def test_bytes_and_psnr_grow_as_the_step_shrinks(codec, scenes):
     raw, srgb = scenes["medium"]
-    sizes = [len(codec(Sam, point.name).encode(raw, srgb)) for point in Sam.rate_points(None)]
+    payloads = {point.name: codec(Sam, point.name).encode(raw, srgb) for point in Sam.rate_points(None)}
+    sizes = [len(payload) for payload in payloads.values()]
     assert sizes == sorted(sizes) and len(set(sizes)) == len(STEPS)
-    values = {}
-    for step in (32, 4):
-        payload = codec(Sam, f"step={step}").encode(raw, srgb)
-        values[step] = psnr(raw, codec(Sam, f"step={step}").decode(payload, srgb))
-    assert 25 < values[32] < values[4]
+    values = [psnr(raw, codec(Sam, name).decode(payload, srgb)) for name, payload in payloads.items()]
+    assert values[0] > 25 and values == sorted(values), values
+
+
+def test_a_payload_without_weights_interpolates_raw_itself(codec, scenes):
+    raw, srgb = scenes["scene-a"]
+    payload = codec(Sam, "step=8").encode(raw, srgb)
+    code, body = read_mark(payload)
+    assert code is not None and read_mark(body) == (None, body) and len(body) == len(payload) - 1
+    first_version = codec(Sam, "step=8").decode(body, srgb)
+    grid = Grid(*raw.shape[1:], 8)
+    expected = interpolate(grid.take(raw).double(), srgb, grid, 0.3, unwatched)
+    grid.put(expected, grid.take(raw).double())
+    assert float((first_version - expected.clamp(0, 1)).abs().max()) < 1e-5
+    with pytest.raises(StreamError, match="weights"):
+        codec(Sam, "step=8").decode(b"\xff" + body, srgb)
 
 
 def test_the_paper_counts_48_bits_a_sample(codec, scenes):

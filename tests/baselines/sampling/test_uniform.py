@@ -19,10 +19,13 @@ def test_samples_come_back_exactly(codec, scenes, name, step):
     assert torch.allclose(grid.take(decoded), grid.take(raw), atol=1e-7)
 
 
-def test_bytes_grow_as_the_step_shrinks(codec, scenes):
+def test_bytes_and_psnr_grow_as_the_step_shrinks(codec, scenes):
     raw, srgb = scenes["medium"]
-    sizes = [len(codec(Uniform, point.name).encode(raw, srgb)) for point in Uniform.rate_points(None)]
+    payloads = {point.name: codec(Uniform, point.name).encode(raw, srgb) for point in Uniform.rate_points(None)}
+    sizes = [len(payload) for payload in payloads.values()]
     assert sizes == sorted(sizes) and len(set(sizes)) == len(STEPS)
+    values = [psnr(raw, codec(Uniform, name).decode(payload, srgb)) for name, payload in payloads.items()]
+    assert values == sorted(values), values
 
 
 def test_step_8_costs_less_than_48_bits_a_sample_and_beats_step_64(codec, scenes):

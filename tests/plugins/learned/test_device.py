@@ -64,8 +64,9 @@ def test_a_stream_is_the_same_on_the_device(weights_file, kind):
     assert torch.equal(latents.as_subclass(torch.Tensor), here.latents(stream, srgb, QUALITY))
     far = (decoded.as_subclass(torch.Tensor) - here.decode(stream, srgb, QUALITY)).abs().max()
     assert far <= 1e-5
-    if kind is not SerialCoder:  # which copies for each of its pixels: there are 192
-        assert sum(encoding.values()) <= 80 and sum(decoding.values()) <= 60, (encoding, decoding)
+    # A few for each context step, of which the serial one has 49 on 12 x 16 latent pixels.
+    most = 400 if kind is SerialCoder else 80
+    assert sum(encoding.values()) <= most and sum(decoding.values()) <= most, (encoding, decoding)
 
 
 @pytest.mark.parametrize("kind", [Coder, SerialCoder, JournalCoder])

@@ -1,0 +1,93 @@
+"""A budget of bytes: met from below, within 5 % where the method has rates in between."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rawbench.codec import Codec
+from rawbench.photo.budget import CLOSE, _Search
+from rawbench.plugins import load_plugins
+from rawbench.types import RatePoint
+from tests.camera_files import frame, write_dng
+
+
+def added(call, *arguments) -> int:
+    ended = call("pack", *arguments, "-o", "x.rb.jpg", "--no-verify")
+    assert ended.code == 0, ended.err
+    found = json.loads(call("inspect", "x.rb.jpg", "--json").out)
+    assert f"{found['added_bytes']} bytes added" in ended.out
+    return found["added_bytes"]
+
+
+@pytest.mark.parametrize("limit", [700, 2500, 9000])
+def test_a_budget_is_used_within_5_percent(call, tmp_path, limit):
+    from tests.camera_files import jpeg, rendered
+
+    path = write_dng(tmp_path / "a.dng", frame(192, 256, iso=800))
+    carrier = tmp_path / "a.jpg"
+    carrier.write_bytes(jpeg(rendered(path)))
+    used = added(call, path, "--carrier", carrier, "--max-bytes", limit)
+    assert CLOSE * limit - 64 <= used <= limit
+
+
+@pytest.mark.parametrize("method", ["residual", "learned"])
+@pytest.mark.parametrize("share", [0.01, 0.3, 0.99])
+def test_a_rate_in_between_is_a_rate_point_of_its_own_options(method, share):
+    codec = load_plugins().methods.load(method)
+    options = codec.Options()
+    points = codec.rate_points(options)
+    for lower, higher in zip(points, points[1:], strict=False):
+        found = codec.between(options, lower, higher, share)
+        if found is not None:
+            chosen, point = found
+            assert codec.rate_points(chosen) == [point]
+            assert lower.index <= max(point.index, lower.index) <= higher.index
+
+
+class Smooth(Codec):
+    """A method whose bytes are an exponential of the position."""
+
+    name = "smooth"
+
+    @classmethod
+    def rate_points(cls, options):
+        return [RatePoint(index, str(index)) for index in range(6)]
+
+    @classmethod
+    def between(cls, options, lower, higher, share):
+        return options, RatePoint(lower.index, f"{lower.index + share}")
+
+    def encode(self, raw, srgb):
+        raise NotImplementedError
+
+    def decode(self, payload, srgb):
+        raise NotImplementedError
+
+
+@settings(deadline=None)
+@given(st.floats(10, 3e6), st.floats(0.3, 3.0), st.booleans(), st.floats(1.5, 6))
+def test_the_search_ends_close_below_the_room(room, wrong, known, growth):
+    """Whatever the blocks say, or where they say nothing."""
+
+    def size(position):
+        return round(50 * growth ** (2 * position))
+
+    shares = [wrong * size(position) for position in range(6)] if known else None
+    search = _Search(Smooth, None, Smooth.rate_points(None), room, shares)
+    for _ in range(8):
+        position = search.next()
+        if position is None:
+            break
+        assert search.at(position) is not None and position not in search.known
+        search.known[position] = size(position)
+    low, high = search.bounds()
+    if room < size(0):
+        assert low == -1 and high == 0
+    elif room >= size(5):
+        assert low == 5 or search.known[low] >= CLOSE * room
+    else:
+        assert low >= 0 and (search.known[low] >= CLOSE * room or search.known[low] + 3 >= room or high - low < 0.05)
