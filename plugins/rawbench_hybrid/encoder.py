@@ -28,11 +28,11 @@ EXACT_PRICE = 4.0
 _LEAST_PRICE, _MIDDLE_PRICE, _MOST_PRICE = 4.0, 12.0, 2000.0
 _FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
 _TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a polynomial leaves
-_ROTATION_PIXELS = 1 << 20
+_ROTATION_PIXELS = 1 << 18
 FILE_BYTES = 11  # that the file's own header takes of a budget
 _BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
 _SAMPLED_PIXELS = 1 << 20
-_SAMPLE_SIDE, _SAMPLE_COUNT = 320, 9
+_SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
 _CAUTION = 1.002
 
