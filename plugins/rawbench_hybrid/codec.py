@@ -15,8 +15,8 @@ from rawbench_hybrid.encoder import Encoder
 from rawbench_hybrid.model import read_model
 
 BASE, BUDGET, EXACT = 0, 254, 255
-POINTS = (BASE, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, EXACT)
-"""Rate points: the polynomial alone, then steps of the quantiser from 4096 to 8 by octaves, and lossless."""
+POINTS = (BASE, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, EXACT)
+"""Rate points: the polynomial alone, then steps of the quantiser from 16,384 to 8 by octaves, and lossless."""
 
 
 class Hybrid(rawbench.Codec):
@@ -55,7 +55,7 @@ class Hybrid(rawbench.Codec):
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Twelve qualities, or the one, or the bytes, that are asked for."""
+        """Fourteen qualities, or the one, or the bytes, that are asked for."""
         if options.max_bytes is not None:
             return [rawbench.RatePoint(BUDGET, f"bytes={options.max_bytes}")]
         if options.quality is not None:

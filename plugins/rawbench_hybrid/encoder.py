@@ -23,16 +23,16 @@ from rawbench_hybrid.search import ENOUGH, find_step
 from rawbench_hybrid.wavelet import Bands
 
 DEGREE = 5
-BASE_PRICE = 200.0  # decibels that a bit per pixel of the polynomial has to buy where it is all there is
+BASE_PRICE = 20000.0  # decibels that a bit per pixel of the polynomial has to buy where it is all there is
 EXACT_PRICE = 4.0
-_LEAST_PRICE, _MIDDLE_PRICE = 4.0, 12.0
+_LEAST_PRICE, _MIDDLE_PRICE, _MOST_PRICE = 4.0, 12.0, 2000.0
 _FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
 _TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a polynomial leaves
-_ROTATION_PIXELS = 1 << 20
+_ROTATION_PIXELS = 1 << 18
 FILE_BYTES = 11  # that the file's own header takes of a budget
 _BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
 _SAMPLED_PIXELS = 1 << 20
-_SAMPLE_SIDE, _SAMPLE_COUNT = 320, 9
+_SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
 _CAUTION = 1.002
 
@@ -174,7 +174,7 @@ class Encoder:
             left = fitted.polynomial().predict(codes.T).T.clamp(0.0, 1.0) - target.double()
         error = float((left * left).mean()) * tiles.PEAK**2 + 1.0
         price = Choice().price * (step / 16) ** 2 / (3 * error)
-        return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, BASE_PRICE))
+        return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, _MOST_PRICE))
 
     def _guide(self, samples: list[Prepared], ratio: float, index: int) -> Guide:
         """What to believe of the sRGB's texture at a step, from samples of the image."""
