@@ -7,8 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from tests.panoramas import panorama, scenes  # noqa: F401
+
+# How long an example takes is the machine's affair.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 TINY_PLUGIN = str(Path(__file__).with_name("tiny_plugin.py"))
 

@@ -67,7 +67,9 @@ class Traces:
         kept = [path for path in self.written if "__pycache__" not in path and not _is_harmless(path)]
         temporary = f"{os.environ.get('TMPDIR', '/tmp')}/"  # torch makes a folder for its compiler there
         return sorted(
-            path for path in kept if os.path.lexists(path) and not (path.startswith(temporary) and os.path.isdir(path))
+            path
+            for path in kept
+            if os.path.lexists(path) and not (f"{path}/".startswith(temporary) and os.path.isdir(path))
         )
 
     def strange_reads(self, known: Callable[[str], bool]) -> list[str]:

@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rawbench.blocks import polynomial as poly
+from rawbench.blocks.polynomial_equations import correction_equations, main_equations
 from rawbench.simulate.cameras import find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
 from rawbench.simulate.sensor import Shot, take_picture
@@ -127,14 +128,14 @@ def test_a_fit_recovers_a_polynomial(degree, seed, kind):
     srgb = torch.from_numpy(rng.integers(1, np.iinfo(kind).max, (3, 900), dtype=kind))
     truth = rng.normal(size=(3, len(poly.exponents(degree))))
     raw = poly.evaluate(srgb.T, truth, degree).T
-    solved = poly.main_equations(srgb, raw, degree, "bt709-floor").solve(ridge=1e-14)
+    solved = main_equations(srgb, raw, degree, "bt709-floor").solve(ridge=1e-14)
     assert np.allclose(solved.T, truth, atol=2.0**-18), "within a step of the grid that rows are rounded to"
 
 
 def test_a_constant_image_is_fitted_without_complaint():
     srgb = torch.full((3, 20, 20), 77, dtype=torch.uint8)
     raw = torch.full((3, 20, 20), 0.3)
-    equations = poly.main_equations(srgb, raw, 3, "bt709-floor")
+    equations = main_equations(srgb, raw, 3, "bt709-floor")
     model = poly.Polynomial("bt709-floor", 3, equations.solve(prior=poly.identity_prior(3)).T)
     assert torch.allclose(model(srgb).float(), raw, atol=1e-5)
 
@@ -162,9 +163,9 @@ def test_corrections_carry_a_clipped_channel_beyond_white():
     raw = torch.from_numpy(matrix @ light / 1.4)
     table = poly.linear_table("linear-round")
     srgb = torch.from_numpy(np.searchsorted((table[1:] + table[:-1]) / 2, np.clip(light, 0, 1)).astype(np.uint8))
-    solved = poly.main_equations(srgb, raw, 1, "linear-round").solve()
+    solved = main_equations(srgb, raw, 1, "linear-round").solve()
     base = poly.Polynomial("linear-round", 1, solved.T)
-    equations = poly.correction_equations(srgb, raw, base, {1: 1})
+    equations = correction_equations(srgb, raw, base, {1: 1})
     correction = poly.Correction(1, equations[1].solve().reshape(1, -1))
     corrected = poly.Polynomial("linear-round", 1, solved.T, 255, {1: correction})
 
