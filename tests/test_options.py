@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import Field, ValidationError
 
@@ -32,6 +32,7 @@ def test_values_may_hold_equals_signs_and_be_empty() -> None:
     assert parse_spec(" mine:weights=a=b:kernel= ") == ("mine", {"weights": "a=b", "kernel": ""})
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.dictionaries(words, st.text(",:= ab"), max_size=3))
 def test_escaped_separators_are_part_of_a_value(options: dict[str, str]) -> None:
     escaped = {key: value.replace(":", r"\:").replace(",", r"\,") for key, value in options.items()}

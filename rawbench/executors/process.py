@@ -11,9 +11,10 @@ from multiprocessing.process import BaseProcess
 from typing import Any
 
 from rawbench.executor import Executor, T, Work, WorkerDied
-from rawbench.executors.fork_server import cause_of_end, start_process
+from rawbench.executors.fork_server import cause_of_end, start_worker
 
 _POLL_SECONDS = 0.5
+_PATIENCE_SECONDS = 120.0  # beyond the time limit, for the start of a worker and what prepares a job
 _STARTED = "started"  # what a worker says when a job's time begins; all else that it says are (outcome,)
 
 
@@ -22,7 +23,8 @@ class _Worker:
     process: BaseProcess
     pipe: Connection
     job: Any = None
-    started: float | None = None  # when the job's time began
+    given: float = 0.0  # when the job was given
+    started: float | None = None  # when its time began
 
 
 class Process(Executor):
@@ -70,14 +72,15 @@ class Process(Executor):
                 yield index, WorkerDied("timeout", f"took more than {self.timeout_seconds:g} s")
 
     def _is_late(self, worker: _Worker) -> bool:
-        if self.timeout_seconds is None or worker.started is None:
+        if self.timeout_seconds is None:
             return False
-        return time.monotonic() - worker.started > self.timeout_seconds
+        since = worker.given + _PATIENCE_SECONDS if worker.started is None else worker.started
+        return time.monotonic() - since > self.timeout_seconds
 
 
 def _start(function: Callable[[Any], Any]) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = start_process(_work, theirs, function, daemon=False)  # it may start processes itself
+    process = start_worker(_work, theirs, function)
     theirs.close()
     return _Worker(process, ours)
 
@@ -95,7 +98,7 @@ def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
 
 
 def _give(worker: _Worker, waiting: Iterator[Any]) -> None:
-    worker.job, worker.started = next(waiting, None), None
+    worker.job, worker.given, worker.started = next(waiting, None), time.monotonic(), None
     if worker.job is not None:
         worker.pipe.send(worker.job)
 

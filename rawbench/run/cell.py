@@ -127,12 +127,18 @@ def close_benches() -> None:
 
 
 def prepare_job(job: Job) -> None:
-    """Do what a cell waits for and that is nobody's work on it: start processes, import plugins; never raises."""
+    """Do what a cell waits for and that is no method's work: start processes, import plugins, load the image.
+
+    Never raises: what does not work here fails in ``run_job``.
+    """
     with suppress(Exception, SystemExit):
         bench = _bench_of(job)
         method = job.cell.method.name
         bench.encoder.prepare(method, job.cell.device, _scope(job.cell))
         bench.decoder.prepare(method)
+        for name in job.metrics:
+            bench.catalogue.metrics.load(name)
+        bench.load(job.cell)
 
 
 def run_job(job: Job) -> Outcome:

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, ValidationError
 
 from rawbench.errors import UsageError, suggest
 from rawbench.files import read_toml
-from rawbench.options import Options
+from rawbench.options import Options, split_unescaped
 
 
 class RunConfig(Options):
@@ -74,7 +74,7 @@ def _split(value: Any) -> Any:
     return tuple(
         piece.strip() if isinstance(piece, str) else piece
         for part in parts
-        for piece in (part.split(",") if isinstance(part, str) else [part])
+        for piece in (split_unescaped(part, ",") if isinstance(part, str) else [part])
         if piece != ""
     )
 

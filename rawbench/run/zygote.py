@@ -8,21 +8,18 @@ new one. A zygote whose owner is gone ends its child and itself, so that a worke
 from __future__ import annotations
 
 import json
-import multiprocessing
 import os
 import select
 import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from multiprocessing.connection import Connection
-from multiprocessing.process import BaseProcess
 from typing import Any, Protocol
 
 import torch
 
-from rawbench.executors.fork_server import cause_of_end, start_process
+from rawbench.executors.fork_server import cause_of_end, receive_descriptors, send_descriptors, start_beside
 from rawbench.plugins import Catalogue, load_plugins
 from rawbench.run.failure import CellFailed, Failure, failure_of
 
@@ -48,12 +45,15 @@ class Zygote:
         handler: does a job in a child: takes the catalogue, the request and the file descriptors that came with it,
             returns facts that JSON can hold, and bytes.
         plugins: files and modules beside those that are installed.
+
+    Attributes:
+        process: the zygote's id, where there is one.
     """
 
     def __init__(self, who: str, handler: Handler, plugins: tuple[str, ...]) -> None:
         self._who, self._handler, self._plugins = who, handler, plugins
-        self._process: BaseProcess | None = None
-        self._pipe: Connection
+        self._pipe: Connection | None = None
+        self.process: int | None = None
 
     def prepare(self, method: str) -> None:
         """Start the process where there is none, and import a method; who cannot be imported fails when asked."""
@@ -69,14 +69,14 @@ class Zygote:
         return self._answer_to(request, descriptors)
 
     def _answer_to(self, message: Request | str, descriptors: Sequence[int] = ()) -> Answer:
-        process = self._started()
+        facts: dict[str, Any]
         try:
-            _send(self._pipe, message, descriptors)
-            facts: dict[str, Any] = json.loads(self._pipe.recv_bytes())
-            blobs = [self._pipe.recv_bytes() for _ in range(facts.pop("blobs", 0))]
+            pipe = self._started()
+            _send(pipe, message, descriptors)
+            facts = json.loads(pipe.recv_bytes())
+            blobs = [pipe.recv_bytes() for _ in range(facts.pop("blobs", 0))]
         except (EOFError, OSError):
-            process.join(5)
-            facts, blobs = {"died": process.exitcode}, []
+            facts, blobs = {"died": None}, []
         if "died" in facts:
             self.close()
             raise CellFailed(Failure("error", cause_of_end(self._who, facts["died"])))
@@ -84,28 +84,24 @@ class Zygote:
             raise CellFailed(Failure(*facts["failure"]))
         return facts, blobs
 
-    def _started(self) -> BaseProcess:
-        if self._process is not None and self._pipe.poll():  # nothing is due: its idle child died
+    def _started(self) -> Connection:
+        if self._pipe is not None and self._pipe.poll():  # nothing is due: its idle child died
             self.close()
-        if self._process is None:
-            self._pipe, theirs = multiprocessing.Pipe()
-            self._process = start_process(serve, theirs, self._handler, self._plugins, daemon=True)
-            theirs.close()
-        return self._process
+        if self._pipe is None:
+            self._pipe, self.process = start_beside(serve, self._handler, self._plugins)
+        return self._pipe
 
     def renew(self) -> None:
         """End the child: the next job gets a new one, that knows nothing of the earlier."""
-        if self._process is not None:
+        if self._pipe is not None:
             with suppress(OSError):
                 self._pipe.send(None)
 
     def close(self) -> None:
-        """End the zygote and its child."""
-        if self._process is not None:
+        """End the zygote and its child: they find the connection closed."""
+        if self._pipe is not None:
             self._pipe.close()
-            self._process.join(5)
-            self._process.kill()
-            self._process = None
+            self._pipe = self.process = None
 
 
 def serve(pipe: Connection, handler: Handler, plugins: tuple[str, ...]) -> None:
@@ -218,8 +214,7 @@ def _end_of(child: int, pipe: Connection) -> int | None:
 def _send(pipe: Connection, message: Request | str, descriptors: Sequence[int]) -> None:
     pipe.send((message, len(descriptors)))
     if descriptors:
-        with socket.socket(fileno=os.dup(pipe.fileno())) as carrier:
-            socket.send_fds(carrier, [b"f"], list(descriptors))
+        send_descriptors(pipe, descriptors)
 
 
 def _receive(pipe: Connection) -> tuple[Any, list[int]] | None:
@@ -227,8 +222,4 @@ def _receive(pipe: Connection) -> tuple[Any, list[int]] | None:
     if message is None:
         return None
     request, count = message
-    if not count:
-        return request, []
-    with socket.socket(fileno=os.dup(pipe.fileno())) as carrier:
-        _, descriptors, _, _ = socket.recv_fds(carrier, 1, count)
-    return request, list(descriptors)
+    return request, receive_descriptors(pipe, count) if count else []

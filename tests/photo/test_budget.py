@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rawbench.codec import Codec
@@ -68,7 +68,7 @@ class Smooth(Codec):
         raise NotImplementedError
 
 
-@settings(deadline=None)
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.floats(10, 3e6), st.floats(0.3, 3.0), st.booleans(), st.floats(1.5, 6))
 def test_the_search_ends_close_below_the_room(room, wrong, known, growth):
     """Whatever the blocks say, or where they say nothing."""
