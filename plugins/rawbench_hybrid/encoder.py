@@ -16,7 +16,7 @@ from rawbench.blocks.polynomial_coding import Quantised
 from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, Choice, code_bands
-from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, LOSSY_HEADER, pack_bias
+from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, pack_bias
 from rawbench_hybrid.guide import Guide, fit_guide, plus
 from rawbench_hybrid.model import Model
 from rawbench_hybrid.search import ENOUGH, find_step
@@ -46,6 +46,14 @@ class Prepared:
     texture: list[Bands]
 
 
+@dataclass(frozen=True)
+class Coded:
+    """A residual's bytes, and their price less the squared error that they save, in steps: below 0 they pay."""
+
+    cost: float
+    body: bytes
+
+
 class Encoder:
     """One image to encode.
 
@@ -67,9 +75,11 @@ class Encoder:
         fitted = self._fit(self._price_at(quantiser.step_of(index)))
         rotation = self._rotation(fitted)
         samples, ratio = self._samples(fitted, rotation_matrix(rotation))
-        guide = self._guide(samples, ratio, index)
-        prepared = samples if ratio == 1 else self._prepare(fitted, rotation_matrix(rotation))
-        return fitted.to_bytes() + self._body(prepared, index, rotation, guide, worth=1.0)
+        guide, whole = self._guide(samples, ratio, index, rotation)
+        if ratio != 1:
+            prepared = self._prepare(fitted, rotation_matrix(rotation))
+            whole = self._body(prepared, index, rotation, guide)
+        return fitted.to_bytes() + (whole.body if whole.cost < 0 else b"")
 
     def exact(self) -> bytes:
         """Encode without loss on the 16-bit grid."""
@@ -117,18 +127,18 @@ class Encoder:
 
         @cache
         def guide(index: int) -> Guide:
-            return self._guide(samples, ratio, index)
+            return self._guide(samples, ratio, index, axes)[0]
 
         @cache
         def body(index: int, price: float) -> bytes:
-            return self._body(samples, index, axes, guide(index), price)
+            return self._body(samples, index, axes, guide(index), price).body
 
         for _ in range(_FULL_TRIALS):
             index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
             whole = body(index, price)
             if ratio != 1:
                 prepared = self._prepare(fitted, rotation_matrix(axes))
-                whole = self._body(prepared, index, axes, guide(index), price)
+                whole = self._body(prepared, index, axes, guide(index), price).body
             if len(best) < len(whole) <= left:
                 best = whole
             if ratio == 1 or ENOUGH * left <= len(best):
@@ -176,22 +186,22 @@ class Encoder:
         price = Choice().price * (step / 16) ** 2 / (3 * error)
         return float(np.clip(10 / math.log(10) * price, _LEAST_PRICE, _MOST_PRICE))
 
-    def _guide(self, samples: list[Prepared], ratio: float, index: int) -> Guide:
-        """What to believe of the sRGB's texture at a step, from samples of the image."""
-        exchange = Choice().price * (quantiser.step_of(index) / 16) ** 2
+    def _guide(self, samples: list[Prepared], ratio: float, index: int, rotation: bytes) -> tuple[Guide, Coded]:
+        """What to believe of the sRGB's texture at a step, by samples of the image; and the samples coded so.
+
+        Where large errors are few and elsewhere, a fit can cost more than it saves: none at all is tried beside it.
+        """
+        size = quantiser.step_of(index) / 16
         with self.context.stage("analysis"):
-            return fit_guide([(s.bands, s.texture) for s in samples], exchange / ratio)
+            fitted = fit_guide([(s.bands, s.texture) for s in samples], Choice().price * size**2 / ratio, size)
+        guides = (Guide(), fitted) if fitted.groups else (Guide(),)
+        trials = [(guide, self._body(samples, index, rotation, guide)) for guide in guides]
+        return min(trials, key=lambda trial: trial[1].cost)
 
     def _body(
-        self,
-        prepared: Iterable[Prepared],
-        index: int,
-        rotation: bytes,
-        guide: Guide,
-        price: float = Choice().price,
-        worth: float = 0.0,
-    ) -> bytes:
-        """The residual's bytes, or none, where they save less than ``worth`` times what they cost."""
+        self, prepared: Iterable[Prepared], index: int, rotation: bytes, guide: Guide, price: float = Choice().price
+    ) -> Coded:
+        """The residual's bytes, and what they cost."""
         step, sums, saved = quantiser.step_of(index), np.zeros((2, 2)), 0.0
         coder = BandCoder(self.model.copy(), range_coding.WRITE)
         for part in prepared:
@@ -202,10 +212,9 @@ class Encoder:
                 coded = code_bands(coder, part.tile.features, step, real=real, choice=Choice(price))
             sums += quantiser.bias_sums(real, coded)
             saved += sum(map(_energy, part.bands)) / (step / 16) ** 2 - _squared_error(real, coded)
-        stream = guide.to_bytes() + coder.finish()
-        if saved < worth * price * 8 * (LOSSY_HEADER + len(stream)):
-            return b""
-        return bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + stream
+        head = bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + guide.to_bytes()
+        body = head + coder.finish()
+        return Coded(price * 8 * len(body) - saved, body)
 
     def _rotation(self, fitted: Quantised) -> bytes:
         """The rotation of the colour axes, three bytes, from some of the pixels."""

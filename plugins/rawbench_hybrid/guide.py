@@ -21,6 +21,7 @@ TERMS = 4
 GROUP_BYTES = 1 + TERMS
 UNIT = 1 / 64
 _LARGEST_REACH = 40  # half octaves
+_STEPS = 1.5  # above which a coefficient counts for less
 Pair = tuple[Sequence[Bands], Sequence[Bands]]
 
 
@@ -102,12 +103,14 @@ def read_guide(payload: bytes) -> tuple[Guide, bytes]:
     return Guide(groups), payload[position:]
 
 
-def fit_guide(parts: Sequence[Pair], exchange: float) -> Guide:
+def fit_guide(parts: Sequence[Pair], exchange: float, size: float) -> Guide:
     """Fit what the residual's bands have of the prediction's.
 
     Args:
         parts: of tiles, the residual's and the prediction's bands.
         exchange: squared error, in units of 16 bits, that a bit has to save.
+        size: of the quantiser's step, in the same units. A coefficient of many steps is coded anyway, and its cost
+            grows with its logarithm: it counts for less, or the edges of clipped places would decide for all.
     """
     groups = {}
     for level, colour in GROUPS:
@@ -115,9 +118,9 @@ def fit_guide(parts: Sequence[Pair], exchange: float) -> Guide:
         count = sum(y.size for y, *_ in pairs)
         if not count:
             continue
-        spread = np.sqrt(sum(float((y.astype(np.float64) ** 2).sum()) for y, *_ in pairs) / count)
+        spread = np.sqrt(sum(float((_weights(y, size) * y**2).sum(dtype=np.float64)) for y, *_ in pairs) / count)
         reach = int(np.clip(np.rint(2 * np.log2(2 * spread + 1)), 0, _LARGEST_REACH))
-        gram, cross = _equations(parts, level, colour, 2.0 ** (reach / 2))
+        gram, cross = _equations(parts, level, colour, 2.0 ** (reach / 2), size)
         ridge = 1e-6 * np.trace(gram) / TERMS * np.eye(TERMS) + 1e-9 * np.eye(TERMS)
         terms = np.clip(np.rint(np.linalg.solve(gram + ridge, cross) / UNIT), -127, 127)
         saved = 2 * (terms * UNIT) @ cross - (terms * UNIT) @ gram @ (terms * UNIT)
@@ -134,10 +137,17 @@ def _pairs(parts: Iterable[Pair], level: int, colour: int) -> Iterator[tuple[np.
                 yield bands[colour].details[number][orientation], number, orientation, texture
 
 
-def _equations(parts: Iterable[Pair], level: int, colour: int, reach: float) -> tuple[np.ndarray, np.ndarray]:
+def _weights(wanted: np.ndarray, size: float) -> np.ndarray:
+    return 1 / (1 + (wanted / np.float32(_STEPS * size)) ** 2)
+
+
+def _equations(
+    parts: Iterable[Pair], level: int, colour: int, reach: float, size: float
+) -> tuple[np.ndarray, np.ndarray]:
     gram, cross = np.zeros((TERMS, TERMS)), np.zeros(TERMS)
     for wanted, number, orientation, texture in _pairs(parts, level, colour):
         views = np.stack([v.ravel() for v in _views(texture, number, colour, orientation, reach)]).astype(np.float64)
-        gram += views @ views.T
-        cross += views @ wanted.ravel().astype(np.float64)
+        weighted = views * _weights(wanted, size).ravel()
+        gram += weighted @ views.T
+        cross += weighted @ wanted.ravel().astype(np.float64)
     return gram, cross

@@ -71,7 +71,7 @@ def learn(model: Model, frame: Frame, random: np.random.Generator) -> None:
         bands = tiles.analyse(error[tile.window], axes)
         texture = tiles.analyse(tile.prediction, axes)
         for size in np.clip(left * 2**octaves, SMALLEST_STEP, LARGEST_STEP):
-            guide = fit_guide([(bands, texture)], Choice().price * size**2)
+            guide = fit_guide([(bands, texture)], Choice().price * size**2, size)
             rest = plus(bands, guide.guess(texture), -1) if guide.groups else bands
             step = int(16 * size)
             coder = BandCoder(model, range_coding.COUNT)

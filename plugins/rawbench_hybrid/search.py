@@ -32,7 +32,10 @@ def find_step(size: Size, room: float, first: int) -> tuple[int, float]:
     if over < 0 or (fits < STEPS and size(*found) >= ENOUGH * room):
         return found
     tried = {found: size(*found)} if fits < STEPS else {}
-    for index, low, high in ((over, usual, _DEAREST), (found[0], _CHEAPEST, usual)):
+    ranges = ((over, usual, _DEAREST), (found[0], _CHEAPEST, usual), (over - 1, usual, _DEAREST))
+    for index, low, high in (*ranges, (found[0] + 1, _CHEAPEST, usual)):
+        if not 0 <= index < STEPS:
+            continue
         for _ in range(_PRICE_TRIALS):
             price = (low * high) ** 0.5
             tried[index, price] = bytes_ = size(index, price)

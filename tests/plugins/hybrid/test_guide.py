@@ -25,7 +25,7 @@ def energy(bands):
 def test_what_follows_the_texture_is_guessed():
     texture = bands_of(0)
     wanted = [scaled(b, -0.25) for b in texture]
-    guide = fit_guide([(wanted, texture)], exchange=10.0)
+    guide = fit_guide([(wanted, texture)], exchange=10.0, size=50.0)
     left = plus(wanted, guide.guess(texture), -1)
     assert set(guide.groups) == set(GROUPS)
     assert energy(left[:2]) < 0.01 * energy(wanted[:2])  # the third colour has no group in the third level
@@ -34,7 +34,7 @@ def test_what_follows_the_texture_is_guessed():
 
 
 def test_what_does_not_pay_is_not_written():
-    guide = fit_guide([(bands_of(1), bands_of(2))], exchange=1e5)
+    guide = fit_guide([(bands_of(1), bands_of(2))], exchange=1e5, size=50.0)
     assert not guide.groups and guide.to_bytes() == b"\0"
 
 
@@ -49,9 +49,9 @@ def test_bytes_come_back():
 def test_images_of_fewer_levels_are_guided_where_they_have_any():
     random = np.random.default_rng(3)
     texture = [forward(random.normal(0, 400, (20, 30)).astype(np.float32), 1) for _ in range(3)]
-    guide = fit_guide([([scaled(b, 0.5) for b in texture], texture)], exchange=1.0)
+    guide = fit_guide([([scaled(b, 0.5) for b in texture], texture)], exchange=1.0, size=50.0)
     assert {level for level, _ in guide.groups} == {0}
-    assert not fit_guide([([Bands(b.low, []) for b in texture], [Bands(b.low, []) for b in texture])], 1.0).groups
+    assert not fit_guide([([Bands(b.low, []) for b in texture], [Bands(b.low, []) for b in texture])], 1.0, 50.0).groups
 
 
 @pytest.mark.parametrize("payload", [b"", b"\x01abc", b"\x01\xff0000"])
