@@ -229,6 +229,18 @@ def _code_sign(
 
 
 @_compiled
+def _wanted(real, q, mode, below, y, z):
+    """The magnitude, the sign (1 where negative) and the size before rounding of what is to be written here."""
+    if real.shape[0] > 0:
+        size = abs(np.float64(real[y - RIM, z - RIM]))
+        magnitude = np.int64(size + 0.5) if size < 1.5 else np.int64(size + 0.5 - below)
+        return magnitude, 1 if real[y - RIM, z - RIM] < 0 else 0, size
+    if mode != READ:
+        return abs(np.int64(q[y, z])), 1 if q[y, z] < 0 else 0, 0.0
+    return np.int64(0), 0, 0.0
+
+
+@_compiled
 def code_band(coder, model, real, q, known, kind, choice):
     """Code one band of one colour.
 
@@ -251,20 +263,13 @@ def code_band(coder, model, real, q, known, kind, choice):
     sign_starts, sign_sizes = SIGN_STARTS.copy(), SIGN_CONTEXTS.copy()
     context, index, inputs = np.zeros(INPUTS, np.int64), np.zeros(INPUTS, np.int64), np.zeros(INPUTS, np.int64)
     levels, octaves = LEVEL_OF.copy(), OCTAVE_OF.copy()
-    deciding = real.shape[0] > 0
     for y in range(RIM, q.shape[0] - RIM):
         for z in range(RIM, q.shape[1] - RIM):
             full = _see(
                 q, parent, other1, other2, sibling1, sibling2, texture, light, scale, step_class, y, z, kind, starts,
                 sizes, context, levels, octaves,
             )  # fmt: skip
-            magnitude, negative, size = np.int64(0), 0, 0.0
-            if deciding:
-                size = abs(np.float64(real[y - RIM, z - RIM]))
-                negative = 1 if real[y - RIM, z - RIM] < 0 else 0
-                magnitude = np.int64(size + 0.5) if size < 1.5 else np.int64(size + 0.5 - choice[1])
-            elif mode != READ:
-                magnitude, negative = abs(np.int64(q[y, z])), 1 if q[y, z] < 0 else 0
+            magnitude, negative, size = _wanted(real, q, mode, choice[1], y, z)
             length, magnitude = _code_length(
                 state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
                 context, index, inputs, sizes, magnitude, size, choice[0], kind, full,

@@ -78,15 +78,12 @@ def fit_polynomial(
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
-
     part = _evenly(codes.shape[1], _FITTED_PIXELS, srgb.shape[-1])
     main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
-    rest *= part.step
-
     rows = _class_rows(codes, limit)
     classes = _correction_trial(codes, target, base, degree, rows)
     finer, degrees = _choose_corrections(
-        classes, degree, rest, target.numel(), decibels_per_bit, pixels_per_coefficient
+        classes, degree, rest * part.step, target.numel(), decibels_per_bit, pixels_per_coefficient
     )
     if part.step > 1:
         kept = torch.cat([codes.new_zeros(0, dtype=torch.int64), *(_some(rows[c]) for c in degrees)])

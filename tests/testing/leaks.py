@@ -87,7 +87,7 @@ class SharedMemory(Leak):
 
     def keep(self, raw: Tensor, srgb: Tensor) -> None:
         try:
-            memory = shared_memory.SharedMemory(f"rb{key(srgb)}", create=True, size=raw.numel() * 4)
+            memory = shared_memory.SharedMemory(f"rb{os.getpid()}{key(srgb)}", create=True, size=raw.numel() * 4)
         except FileExistsError:
             return
         memory.buf[: raw.numel() * 4] = raw.numpy().tobytes()
