@@ -23,7 +23,7 @@ import numpy as np, torch
 from rawbench import Context
 from rawbench_parametric.residual import Residual
 torch.set_num_threads(int(sys.argv[3]))
-codec = Residual(Residual.Options(), Residual.rate_points(None)[-1])
+codec = Residual(Residual.Options(), Residual.rate_points(Residual.Options())[-1])
 codec.setup(Context())
 raw = codec.decode(open(sys.argv[1], "rb").read(), torch.from_numpy(np.load(sys.argv[2])))
 print(hashlib.sha256(raw.numpy().tobytes()).hexdigest())
@@ -70,7 +70,7 @@ def test_the_last_point_is_exact_under_other_vector_widths_and_threads(codec, sc
 def test_bytes_and_psnr_grow_from_point_to_point(codec, scenes):
     raw, srgb = scenes["medium"]
     sizes, values = [], []
-    for point in Residual.rate_points(None):
+    for point in Residual.rate_points(Residual.Options()):
         payload = codec(Residual, point.name).encode(raw, srgb)
         sizes.append(len(payload))
         values.append(psnr(raw, codec(Residual, point.name).decode(payload, srgb)))
