@@ -96,5 +96,9 @@ def validated(model: type[Model], values: Mapping[str, Any]) -> Model:
 
     Raises:
         ValueError: they were not accepted, or the model has changed since.
+
+    Example:
+        >>> validated(Options, {}) == Options()
+        True
     """
     return model.model_validate(dict(values))

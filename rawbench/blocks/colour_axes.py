@@ -12,13 +12,25 @@ ROTATION_BYTES = 3
 
 
 def bands(height: int, width: int) -> Iterator[slice]:
-    """Slices that cover the rows of an image, so many at a time that memory is bounded."""
+    """Slices that cover the rows of an image, so many at a time that memory is bounded.
+
+    Example:
+        >>> list(bands(5, 4))
+        [slice(0, 5, None)]
+    """
     step = max(1, _BAND_PIXELS // width)
     return (slice(top, min(top + step, height)) for top in range(0, height, step))
 
 
 def principal_rotation(error: np.ndarray) -> bytes:
-    """Three bytes for the rotation onto the principal axes of a residual (H, W, 3): a quaternion's vector part."""
+    """Three bytes for the rotation onto the principal axes of a residual (H, W, 3): a quaternion's vector part.
+
+    Example:
+        >>> error = np.zeros((4, 4, 3))
+        >>> error[..., 0], error[0, :, 1] = np.arange(16).reshape(4, 4), 1
+        >>> len(principal_rotation(error))
+        3
+    """
     scatter = np.zeros((3, 3))
     for rows in bands(*error.shape[:2]):
         flat = error[rows].reshape(-1, 3).astype(np.float64)
@@ -39,7 +51,12 @@ def principal_rotation(error: np.ndarray) -> bytes:
 
 
 def rotation_matrix(rotation: bytes) -> np.ndarray:
-    """The orthonormal matrix, float64 (3, 3), of three bytes; its columns are the principal axes."""
+    """The orthonormal matrix, float64 (3, 3), of three bytes; its columns are the principal axes.
+
+    Example:
+        >>> rotation_matrix(bytes(3)).tolist()
+        [[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
+    """
     x, y, z = (float(v) / 127 for v in np.frombuffer(rotation, np.int8))
     w = math.sqrt(max(0.0, 1 - x * x - y * y - z * z))
     norm = math.sqrt(x * x + y * y + z * z + w * w)

@@ -24,11 +24,11 @@ CONFIG = """\
 crop = 32
 [task.architecture]
 width = 8
-means = 3
 exact_width = 16
 phi = 8
 context = 8
 embedding = 4
+base = 3
 [data]
 frames = "frames"
 patch = 64

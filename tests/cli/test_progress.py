@@ -44,7 +44,7 @@ def test_what_a_method_skips_is_said_once_a_dataset(capsys):
     for image, status in enumerate(("skipped", "skipped", "error", "ok")):
         method, dataset = SimpleNamespace(label="mine"), SimpleNamespace(label="theirs")
         cell = SimpleNamespace(title=f"mine q=1 on theirs/{image}", method=method, dataset=dataset)
-        progress.finished(cell, SimpleNamespace(status=status, message=f"{cell.title}: for a reason"))
+        progress.finished(cell, SimpleNamespace(status=status, measurements=(), message=f"{cell.title}: for a reason"))
     told = capsys.readouterr()
     assert told.err == "skipped: mine on theirs: for a reason\nerror: mine q=1 on theirs/2: for a reason\n"
     assert "4/4, 2 skipped, 1 failed" in told.out
