@@ -7,7 +7,6 @@ Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell 
 from __future__ import annotations
 
 import importlib
-import io
 import os
 import sys
 import warnings
@@ -164,9 +163,6 @@ def main() -> None:
     """The entry point ``rawbench``: every expected error is one line on stderr and an exit code."""
     if not sys.warnoptions:  # what libraries tell each other's authors is nothing for a user
         warnings.filterwarnings("ignore", category=FutureWarning, module="torch")
-    for stream in (sys.stdout, sys.stderr):  # a file's name may hold what the terminal has no letter for
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
     forgive_closed_outputs()
     whole = "--traceback" in sys.argv
     try:

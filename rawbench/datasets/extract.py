@@ -9,18 +9,17 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from rawbench.codec import Advance
 from rawbench.datasets.prepared import PreparedDataset
 from rawbench.errors import SampleError, UsageError
 from rawbench.simulate.frames import MANIFEST_COLUMNS
 from rawbench.types import Sample
-
-Advance = Callable[[int, int], None]
 
 
 def write_training_frames(dataset: PreparedDataset, out: Path, advance: Advance) -> dict[str, int]:
