@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 from hypothesis import settings
 
 from tests.panoramas import panorama, scenes  # noqa: F401
+
+# One of several workers has a core to itself; libraries ask when they are imported.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 # How long an example takes is the machine's affair.
 settings.register_profile("untimed", deadline=None)
@@ -44,6 +49,7 @@ def call(monkeypatch, capsys, tmp_path):
     from rawbench.cli import main
 
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("COLUMNS", raising=False)
 
     def run(*arguments: str, plugin: str | None = TINY_PLUGIN) -> Called:
         head = ["--plugin", plugin] if plugin else []

@@ -15,6 +15,7 @@ import rawbench
 from rawbench.errors import SampleError
 from rawbench_learned import rate
 from rawbench_learned.coding import DIGEST_BYTES, Coder
+from rawbench_learned.journal_seed import size_of
 from rawbench_learned.stages import Part, Stage
 from rawbench_learned.weights import Weights, read_weights
 
@@ -143,13 +144,11 @@ class Learned(rawbench.Codec):
 
     def _coder_of(self, payload: bytes) -> AnyCoder:
         # A stream names its weights, so options need not say again which of the untrained networks wrote it.
-        tag = payload[:DIGEST_BYTES]
-        if tag != self.coder.tag and type(self) is Learned:
-            from rawbench_learned.journal import SIZES, journal_coder, tag_of
+        size = size_of(payload[:DIGEST_BYTES])
+        if size is not None and type(self) is Learned:
+            from rawbench_learned.journal import journal_coder
 
-            for size in SIZES:
-                if tag == tag_of(size):
-                    return journal_coder(size, self.options.tile, str(self.context.device))
+            return journal_coder(size, self.options.tile, str(self.context.device))
         return self.coder
 
 

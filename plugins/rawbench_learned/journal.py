@@ -7,7 +7,6 @@ A rate point drops trailing steps of z (beta): their latents are the predicted m
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -23,26 +22,18 @@ from rawbench_learned.economy import LARGEST_SYMBOL
 from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_grid
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
+from rawbench_learned.journal_seed import SEED, SIZES, tag_of
 from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.stages import Advance, Part, Stage, untimed, unwatched, unwatched_part
 from rawbench_learned.tables import gaussian_tables, symbol_costs
 
-SIZES = {"small": (24, 8), "reference": (64, 8)}
-"""Width N and latent channels C; the reference is the authors' released configuration."""
 STEPS = 4
-SEED = 2308
-"""Of the seeds around the paper's number, one whose order networks give every step some pixels."""
 HALO = 112
 # 2**(0/4) ... 2**(3/4), as float32 on every machine.
 _FRACTIONS = (1.0, 1.1892070770263672, 1.4142135381698608, 1.6817928552627563)
 
 Exchange = Callable[[Tensor, Tensor, Tensor, np.ndarray], Tensor]
-
-
-def tag_of(size: str) -> bytes:
-    """Return the bytes by which a stream names these weights."""
-    return hashlib.sha256(f"generation 2, {size}, seed {SEED}".encode()).digest()[:DIGEST_BYTES]
 
 
 @lru_cache(maxsize=2)

@@ -1,9 +1,10 @@
 """Golden streams: files that an earlier version wrote, and that every later version must read.
 
 In ``results/golden/METHOD/``: ``vN-IMAGE-qP.rbs`` is a stream of format version N at rate point P, and the ``.npz``
-of that name holds ``srgb``, uint8 or uint16 (3, H, W), and ``raw``, float32 (3, H, W), what it decoded to when it was
-written. They are written on demand alone (``rawbench check METHOD --write-golden``), and never change after. Those of
-the built-in methods are in the installed package too.
+of that name holds ``raw``, float32 (3, H, W), what it decoded to when it was written. ``results/golden/IMAGE.npz``
+holds the image's ``srgb``, uint8 or uint16 (3, H, W), once for all methods. They are written on demand alone
+(``rawbench check METHOD --write-golden``), and never change after. Those of the built-in methods are in the installed
+package too.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from rawbench.errors import RawbenchError
 from rawbench.files import write_atomically
 from rawbench.plugins import Catalogue
 from rawbench.testing.evidence import PAIR, Evidence
+from rawbench.testing.golden_files import read_srgb
 from rawbench.testing.processes import Launcher
 
 IMAGES = (PAIR[0], "17x33", "17x33-16")
@@ -70,8 +72,20 @@ def _write_one(evidence: Evidence, folder: Path, prefix: str, image: str, point:
     if raw is None:
         return []
     stream = folder / f"{prefix}-{image}-q{point}.rbs"
-    arrays = io.BytesIO()
-    np.savez_compressed(arrays, srgb=evidence.images[image].srgb, raw=raw.astype(np.float32))
+    _keep_srgb(folder.parent, image, evidence.images[image].srgb)
     write_atomically(stream, evidence.streams[image, point])
-    write_atomically(stream.with_suffix(".npz"), arrays.getvalue())
+    write_atomically(stream.with_suffix(".npz"), _packed(raw=raw.astype(np.float32)))
     return [stream, stream.with_suffix(".npz")]
+
+
+def _keep_srgb(out: Path, image: str, srgb: np.ndarray) -> None:
+    if not (out / f"{image}.npz").exists():
+        write_atomically(out / f"{image}.npz", _packed(srgb=srgb))
+    elif not np.array_equal(read_srgb(out, image), srgb):
+        raise RawbenchError(f"{out / image}.npz is of another image; one of new pixels needs a new name")
+
+
+def _packed(**arrays: np.ndarray) -> bytes:
+    data = io.BytesIO()
+    np.savez_compressed(data, **arrays)
+    return data.getvalue()

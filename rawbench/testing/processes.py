@@ -22,6 +22,9 @@ from rawbench.errors import RawbenchError
 START_SECONDS = 120.0
 POLL_SECONDS = 0.05
 
+# Where temporary files go; torch hands the place of its compiler's on to the processes that it starts.
+_TEMPORARY = ("TMPDIR", "TEMP", "TMP", "TORCHINDUCTOR_CACHE_DIR")
+
 # What the second surroundings differ in; a stream must decode to the same raw in both.
 SURROUNDINGS: dict[str, dict[str, str]] = {
     "usual": {"PYTHONHASHSEED": "1", "OMP_NUM_THREADS": "1"},
@@ -97,7 +100,7 @@ class Launcher:
             "report": str(report),
             "out": str(folder / "out"),
             "folder": str(folder / "work"),
-            "environment": {"TMPDIR": temporary, "TEMP": temporary, "TMP": temporary, "RAWBENCH_PLUGINS": ""},
+            "environment": {**dict.fromkeys(_TEMPORARY, temporary), "RAWBENCH_PLUGINS": ""},
             "sys_path": [entry for entry in sys.path if entry],
         }
         path = folder / "job.json"

@@ -45,12 +45,17 @@ def _shift_calendar(now: Callable[[str], float]) -> None:
     for name, place in (("asctime", 0), ("strftime", 1)):
         setattr(time, name, _with_default(getattr(time, name), place, moment))
 
+    # No slots: extension modules that build on these types (pandas') count on the size of the real ones.
     class Day(datetime.date):
+        __slots__ = ()
+
         @classmethod
         def today(cls) -> Any:
             return cls.fromtimestamp(now("datetime.date.today"))
 
     class Moment(datetime.datetime):
+        __slots__ = ()
+
         @classmethod
         def now(cls, tz: Any = None) -> Any:
             return cls.fromtimestamp(now("datetime.datetime.now"), tz)

@@ -66,7 +66,6 @@ class Traces:
     def left_behind(self) -> list[str]:
         """What was written while watching and is still there; folders for temporary files count by what is in them."""
         kept = [path for path in self.written if "__pycache__" not in path and not _is_harmless(path)]
-        # torch makes a folder for its compiler there; where, it may have asked before TMPDIR was set
         temporary = (f"{os.environ.get('TMPDIR', '/tmp')}/", f"{tempfile.gettempdir()}/")
         return sorted(
             path

@@ -42,9 +42,10 @@ def test_another_raw_is_a_fault(folder: Path, tmp_path: Path, rawbench_launcher:
     copy.mkdir()
     data, srgb, raw = read_golden(folder / "honest")["v1-17x33-q0"]
     (copy / "v1-17x33-q0.rbs").write_bytes(data)
-    np.savez(copy / "v1-17x33-q0.npz", srgb=srgb, raw=raw + np.float32(0.25))
-    (copy / "v2-later-q0.rbs").write_bytes(bytes([0xB2]) + data[1:])
-    np.savez(copy / "v2-later-q0.npz", srgb=srgb, raw=raw)
+    np.savez(tmp_path / "17x33.npz", srgb=srgb)
+    np.savez(copy / "v1-17x33-q0.npz", raw=raw + np.float32(0.25))
+    (copy / "v2-17x33-q0.rbs").write_bytes(bytes([0xB2]) + data[1:])
+    np.savez(copy / "v2-17x33-q0.npz", raw=raw)
     result = judged(tmp_path, rawbench_launcher)
     assert result.status == "fail"
     assert "v1-17x33-q0: decodes to a raw that differs by 0.25 from the one kept" in result.sentence
@@ -64,10 +65,20 @@ def test_a_method_that_fails_leaves_none(tmp_path: Path, rawbench_launcher: Laun
 
 
 def test_a_stream_without_its_raw_is_named(tmp_path: Path) -> None:
-    (tmp_path / "v1-x-q0.rbs").write_bytes(b"")
-    with pytest.raises(RawbenchError, match="golden stream .*v1-x-q0.rbs"):
-        read_golden(tmp_path)
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "v1-x-q0.rbs").write_bytes(b"")
+    with pytest.raises(RawbenchError, match=r"golden streams: .*/x.npz"):
+        read_golden(tmp_path / "m")
+    np.savez(tmp_path / "x.npz", srgb=np.zeros((3, 2, 2), np.uint8))
+    with pytest.raises(RawbenchError, match=r"golden streams: .*/m/v1-x-q0.npz"):
+        read_golden(tmp_path / "m")
     assert read_golden(tmp_path / "none") == {}
+
+
+def test_an_image_keeps_its_pixels(folder: Path, tmp_path: Path, rawbench_launcher: Launcher) -> None:
+    np.savez(tmp_path / "17x33.npz", srgb=np.zeros((3, 17, 33), np.uint8))
+    with pytest.raises(RawbenchError, match="17x33.npz is of another image"):
+        write_golden(Honest, tmp_path, launcher=rawbench_launcher)
 
 
 def test_ours_are_found_from_any_project(tmp_path: Path) -> None:

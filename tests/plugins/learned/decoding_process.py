@@ -13,8 +13,9 @@ from pathlib import Path
 import numpy as np
 import torch
 from rawbench_learned.coding import Coder
-from rawbench_learned.journal import SEED, SIZES, JournalCoder, draw, tag_of
+from rawbench_learned.journal import JournalCoder, draw
 from rawbench_learned.journal_networks import JournalNetworks
+from rawbench_learned.journal_seed import SEED, SIZES, tag_of
 from rawbench_learned.serial import SerialCoder
 from rawbench_learned.weights import read_weights
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_learned.codec import Learned, LearnedSerial
-from rawbench_learned.journal import tag_of
+from rawbench_learned.journal_seed import tag_of
 
 import rawbench
 from rawbench.errors import StreamError, UsageError

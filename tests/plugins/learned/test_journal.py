@@ -7,16 +7,15 @@ from hypothesis import strategies as st
 from rawbench_learned import cost
 from rawbench_learned.exact import STEP
 from rawbench_learned.journal import (
-    SIZES,
     STEPS,
     complexity,
     dropped_steps,
     journal_coder,
     quantisation_step,
     run,
-    tag_of,
 )
 from rawbench_learned.journal_networks import JournalNetworks, OrderStep
+from rawbench_learned.journal_seed import SIZES, tag_of
 
 from rawbench.errors import StreamError
 
