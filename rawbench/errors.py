@@ -7,7 +7,9 @@ Exit codes: 0 fine, 1 regression, 2 usage, 3 not comparable, 4 a method or cell 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 
 class RawbenchError(Exception):
@@ -40,6 +42,22 @@ class PluginError(RawbenchError):
     """A plugin that cannot be loaded, or that breaks the contract."""
 
     exit_code = 2
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put a file's name before what is wrong with its stream or image.
+
+    Example:
+        >>> with naming(Path("a.rbs")):
+        ...     raise StreamError("cut short")
+        Traceback (most recent call last):
+        rawbench.errors.StreamError: a.rbs: cut short
+    """
+    try:
+        yield
+    except (SampleError, StreamError) as error:
+        raise type(error)(f"{path}: {error}") from error
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

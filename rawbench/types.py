@@ -56,7 +56,6 @@ class Capabilities:
         needs_training: its weights come from training data.
         uses_metadata: its payload holds information about the raw.
         renders_its_own_srgb: it is defined on a rendition of its own, not on the dataset's.
-        raw_layouts: layouts of raw that it accepts.
         srgb_bits: depths of the sRGB that it takes: 8, and 16 where it computes with the full scale of either. Cells of
             another depth are skipped. A rendition of its own always has 8.
         devices: device kinds that it runs on.
@@ -69,7 +68,6 @@ class Capabilities:
     needs_training: bool = False
     uses_metadata: bool = True
     renders_its_own_srgb: bool = False
-    raw_layouts: tuple[str, ...] = ("rgb",)
     srgb_bits: tuple[int, ...] = (8,)
     devices: tuple[str, ...] = ("cpu", "cuda")
     decoder_trains: bool = False

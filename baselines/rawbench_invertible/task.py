@@ -17,6 +17,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from rawbench import UsageError
+from rawbench.training.quality import psnr_of
 from rawbench.training.schedule import warm_cosine
 from rawbench_invertible.networks import Architecture, InvertibleNetwork, encoded, linear
 
@@ -106,5 +107,4 @@ def as_jpeg(srgb: Tensor, quality: int) -> Tensor:
 
 
 def _psnr(image: Tensor, reference: Tensor) -> Tensor:
-    errors = (image - reference).square().mean((1, 2, 3))
-    return (-10 * torch.log10(errors.clamp_min(1e-12))).mean()
+    return psnr_of((image - reference).square().mean((1, 2, 3))).mean()

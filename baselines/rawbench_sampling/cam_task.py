@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 from torch.func import functional_call
 
+from rawbench.training.quality import psnr_of
 from rawbench.training.schedule import warm_cosine
 from rawbench_sampling.cam_networks import Architecture, CamNetworks, reconstruct
 from rawbench_sampling.global_map import gain_of, rough_rest
@@ -144,4 +145,4 @@ class CamTask:
 
 
 def _psnr(error: Tensor) -> Tensor:
-    return -10 * torch.log10(error.square().mean((1, 2, 3)).clamp_min(1e-12))
+    return psnr_of(error.square().mean((1, 2, 3)))

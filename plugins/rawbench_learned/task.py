@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from rawbench.errors import UsageError
+from rawbench.training.quality import psnr_of
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.architecture import Architecture
@@ -120,10 +121,10 @@ class LearnedTask:
         low, high = quality < 64, quality >= 192
         scalars = {
             "loss": loss.detach(),
-            "psnr": _psnr(result["mse"]).mean(),
-            "psnr_base": _psnr(result["mse_base"]).mean(),
-            "psnr_low": _psnr(result["mse"])[low].mean(),
-            "psnr_high": _psnr(result["mse"])[high].mean(),
+            "psnr": psnr_of(result["mse"]).mean(),
+            "psnr_base": psnr_of(result["mse_base"]).mean(),
+            "psnr_low": psnr_of(result["mse"])[low].mean(),
+            "psnr_high": psnr_of(result["mse"])[high].mean(),
             "bpp_low": result["bpp"][low].mean(),
             "bpp_high": result["bpp"][high].mean(),
         }
@@ -138,9 +139,9 @@ class LearnedTask:
             quality = torch.full((len(raw),), value, dtype=torch.long, device=raw.device)
             result = self._forward(batch, quality, None)
             losses.append(self._weighted(result, quality).mean())
-            scalars[f"psnr_{value}"] = _psnr(result["mse"]).mean()
+            scalars[f"psnr_{value}"] = psnr_of(result["mse"]).mean()
             scalars[f"bpp_{value}"] = result["bpp"].mean()
-        scalars["psnr_base"] = _psnr(result["mse_base"]).mean()
+        scalars["psnr_base"] = psnr_of(result["mse_base"]).mean()
         scalars["objective"] = torch.stack(losses).mean()
         return scalars
 
@@ -249,10 +250,6 @@ def crop(raw: Tensor, srgb: Tensor, side: int, generator: torch.Generator) -> tu
 
 def _instead(value: Tensor, descended: Tensor) -> Tensor:
     return value.detach() + descended - descended.detach()
-
-
-def _psnr(mse: Tensor) -> Tensor:
-    return -10 * torch.log10(mse.clamp_min(1e-12))
 
 
 def _as_jpeg(srgb: np.ndarray, quality: int) -> np.ndarray:

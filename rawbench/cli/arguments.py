@@ -52,17 +52,6 @@ def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, o
 
 
 @contextmanager
-def naming(path: Path) -> Iterator[None]:
-    """Puts the file's name before what is wrong with it."""
-    from rawbench.errors import SampleError, StreamError
-
-    try:
-        yield
-    except (SampleError, StreamError) as error:
-        raise type(error)(f"{path}: {error}") from error
-
-
-@contextmanager
 def run_folder(out: Path | None) -> Iterator[Path]:
     """The folder asked for, or one that goes away."""
     if out is not None:

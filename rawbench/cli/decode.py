@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import decoder_resources, method_of_stream, naming
+from rawbench.cli.arguments import decoder_resources, method_of_stream
+from rawbench.errors import naming
 
 
 @click.command(

@@ -22,7 +22,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def inspect(file: Path, as_json: bool) -> None:
     """Show what a stream, or a packed JPEG, says of itself: method, version, rate point, size, bytes, checksum."""
-    from rawbench.cli.arguments import naming
+    from rawbench.errors import naming
     from rawbench.files import read_bytes
 
     data = read_bytes(file)

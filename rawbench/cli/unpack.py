@@ -25,8 +25,9 @@ Examples:
 @click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
 def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str, ...], device: str) -> None:
     """Rebuild the raw of a packed JPEG, as a DNG that raw converters open."""
-    from rawbench.cli.arguments import decoder_resources, method_of_stream, naming
+    from rawbench.cli.arguments import decoder_resources, method_of_stream
     from rawbench.cli.progress import make_steps
+    from rawbench.errors import naming
     from rawbench.files import read_bytes
     from rawbench.photo.contents import look, read_contents
     from rawbench.photo.unpack import check_unpacked_output, unpack_photo, write_unpacked

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +15,7 @@ from rawbench.camera.read import open_camera_file
 from rawbench.camera.renditions import jpeg_bytes, parse_rendition
 from rawbench.camera.tensors import raw_tensor, srgb_tensor
 from rawbench.codec import Codec
-from rawbench.errors import SampleError, StreamError, UsageError
+from rawbench.errors import UsageError, naming
 from rawbench.files import read_bytes
 from rawbench.photo.contents import write_contents
 from rawbench.photo.steps import Report, method_errors
@@ -90,7 +88,7 @@ def read_photo(photo: Path, given: Path | None, rendition: str = "jpeg95", white
             exif = camera_exif(camera.tiff, camera.shot(), info.iso, info.simulated)
             jpeg = carrier.add_exif(jpeg_bytes(camera.srgb(), wanted.quality, wanted.full_colour), exif)
     raw16, fit = whole, None
-    with _naming(given or photo):
+    with naming(given or photo):
         if given is not None:
             jpeg = carrier.remove(read_bytes(given))
             check_sizes((whole.shape[0], whole.shape[1]), carrier.upright_size(jpeg), info.shown)
@@ -98,7 +96,7 @@ def read_photo(photo: Path, given: Path | None, rendition: str = "jpeg95", white
         if given is not None:
             raw16, fit = fit_raw(whole, srgb, info.shown)
             facts = replace(facts, cfa=shifted_cfa(facts.cfa, fit.top, fit.left))
-    with _naming(photo):
+    with naming(photo):
         said = read_exif(jpeg)
         kept = facts_to_bytes(facts.without_names() if said.text(MAKE) and said.text(MODEL) else facts)
     height, width, _ = srgb.shape
@@ -133,12 +131,3 @@ def packed_with(photo: Photo, point: RatePoint, stream: bytes) -> Packed:
     jpeg = carrier.insert(photo.jpeg, blob)
     segments = len(jpeg) - len(photo.jpeg) - len(blob)
     return Packed(jpeg, point, len(stream), len(blob) - len(stream), segments, photo.exif_bytes)
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Puts the file's name before what is wrong with it."""
-    try:
-        yield
-    except (SampleError, StreamError) as error:
-        raise SampleError(f"{path}: {error}") from None

@@ -11,7 +11,7 @@ from typing import Any
 from rawbench import __version__
 
 LIBRARIES = (
-    "torch", "compressai", "constriction", "numpy", "rawpy", "imagecodecs", "scikit-image", "scipy",
+    "torch", "compressai", "constriction", "numpy", "rawpy", "imagecodecs", "numba", "scipy",
 )  # fmt: skip
 
 
