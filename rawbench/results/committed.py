@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import shlex
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
@@ -24,6 +26,7 @@ from rawbench.results.run import Run, damaged, make_run
 from rawbench.results.schema import CEILING
 
 FORMAT = 1
+_ABSOLUTE = re.compile(r"(?:^|(?<=[=,:]))(?:/[^/,:=]+)*/(?=[^/])")
 _PLACE = ("method", "rate_point", "rate_order", "dataset", "image", "status", "message", "failed_metrics")
 
 
@@ -39,7 +42,7 @@ def write_run(run: Run, path: Path, more: Mapping[str, Any] | None = None) -> No
 
 def _document(run: Run) -> dict[str, Any]:
     return {
-        "meta": asdict(run.meta),
+        "meta": {**asdict(run.meta), "command": portable_command(run.meta.command)},
         "environments": [_given(asdict(environment)) for environment in run.environments],
         "datasets": [asdict(dataset) for dataset in run.datasets.values()],
         "metrics": [asdict(metric) for metric in run.metrics.values()],
@@ -48,6 +51,30 @@ def _document(run: Run) -> dict[str, Any]:
         "cells": [_cell(row) for row in run.rows],
         "timings": _timing_lines(run.timings),
     }
+
+
+def portable_command(commands: str) -> str:
+    """Return commands, a line each, without what is of one machine: where the run went, and folders above files.
+
+    Example:
+        >>> portable_command("rawbench run --plugin /home/me/mine.py --methods mine -j 2 --out /tmp/r")
+        'rawbench run --plugin mine.py --methods mine -j 2'
+    """
+    return "\n".join(dict.fromkeys(_portable(line) for line in commands.splitlines()))
+
+
+def _portable(line: str) -> str:
+    try:
+        words = iter(shlex.split(line))
+    except ValueError:
+        return line  # quotes that do not match: nothing that a shell took
+    kept = []
+    for word in words:
+        if word == "--out":
+            next(words, None)
+        elif not word.startswith("--out="):
+            kept.append(_ABSOLUTE.sub("", word))
+    return shlex.join(kept)
 
 
 def _given(record: Mapping[str, Any]) -> dict[str, Any]:

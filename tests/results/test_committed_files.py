@@ -11,6 +11,7 @@ import pytest
 from rawbench.judge.gate import Subset, exit_code, judge_run
 from rawbench.judge.leaderboard import read_runs
 from rawbench.judge.reference import read_reference
+from rawbench.results.committed import portable_command
 from rawbench.results.run import read_run
 
 RESULTS = Path(__file__).parents[2] / "results"
@@ -52,3 +53,20 @@ def test_references_judge_all_that_they_hold(path):
     assert reference.lacking() == ""
     verdicts = judge_run(reference, read_run(path), Subset())
     assert exit_code(verdicts) == 0 and len(verdicts) > len(reference.run.rows)
+
+
+@pytest.mark.parametrize(
+    "line, kept",
+    [
+        ("rawbench run --methods all --out /tmp/x", "rawbench run --methods all"),
+        ("rawbench run --out=/tmp/x -j 2", "rawbench run -j 2"),
+        ("rawbench --plugin /a/b.py run --out", "rawbench --plugin b.py run"),
+        ("rawbench run --dataset 'folder:root=/a/b c'", "rawbench run --dataset 'folder:root=b c'"),
+        ("rawbench run --config a/b.toml", "rawbench run --config a/b.toml"),
+        ("rawbench run --methods 'x", "rawbench run --methods 'x"),
+        ("rawbench run --out a\nrawbench run --out b", "rawbench run"),
+        ("", ""),
+    ],
+)  # fmt: skip
+def test_a_kept_command_is_of_no_machine(line, kept):
+    assert portable_command(line) == kept
