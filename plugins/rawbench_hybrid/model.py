@@ -79,8 +79,22 @@ def write_model(path: Path, model: Model, most_uses: int, provenance: dict[str, 
         "weights": torch.from_numpy(model.weights.astype(np.int32)),
     }
     for name, table in zip(TABLES, model.tables, strict=True):
-        tensors[name] = torch.from_numpy(table.view(np.int16) if table.dtype == np.uint16 else table)
+        tensors[name] = _stored(table)
     return save_weights(path, FORMAT, tensors, {}, provenance)
+
+
+def _kinds() -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
+    """Type and shape of each tensor in the file."""
+    kinds = {name: _stored(table) for name, table in make_tables().items() if name in TABLES}
+    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in kinds.items()} | {
+        "probabilities": (torch.int16, (band_coding.COUNTERS,)),
+        "uses": (torch.uint8, (band_coding.COUNTERS,)),
+        "weights": (torch.int32, (band_coding.WEIGHT_SETS, band_coding.INPUTS)),
+    }
+
+
+def _stored(table: np.ndarray) -> torch.Tensor:
+    return torch.from_numpy(table.view(np.int16) if table.dtype == np.uint16 else table)
 
 
 @cache
@@ -91,10 +105,9 @@ def read_model(path: Path = WEIGHTS) -> Model:
         SampleError: the file cannot be read, or is no model.
     """
     tensors, metadata = load_weights(path, FORMAT, METHOD)
-    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
-    shapes = arrays["probabilities"].size, arrays["uses"].size, arrays["weights"].shape
-    if shapes != (band_coding.COUNTERS, band_coding.COUNTERS, (band_coding.WEIGHT_SETS, band_coding.INPUTS)):
+    if {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()} != _kinds():
         raise SampleError(f"{path}: not weights of this version of {METHOD}")
+    arrays = {name: tensor.numpy() for name, tensor in tensors.items()}
     drop = 22 - _PROBABILITY_BITS
     probabilities = (arrays["probabilities"].view(np.uint16).astype(np.uint32) << drop) + (1 << (drop - 1))
     counters = (probabilities << COUNT_BITS) | arrays["uses"].astype(np.uint32)

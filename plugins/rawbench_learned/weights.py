@@ -19,7 +19,8 @@ from torch import Tensor
 from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
 from rawbench_learned import rate
-from rawbench_learned.architecture import Architecture
+from rawbench_learned.architecture import LATENTS, Architecture
+from rawbench_learned.coefficient_tables import SETS
 from rawbench_learned.exact import (
     STEP,
     ExactConv2d,
@@ -103,6 +104,7 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
         load_networks(networks, tensors)
         tables = Tables(*(tensors[f"latent_tables.{part}"].numpy() for part in ("frequencies", "lengths", "minima")))
         numbers = {name: tensors[name].numpy().astype(np.int64) for name in STEP_TABLES}
+        _check(numbers, tables, networks.config.base)
         provenance = json.loads(metadata["provenance"])
     except (KeyError, ValueError, ValidationError, RuntimeError) as error:
         raise SampleError(f"{path}: weights of another configuration: {str(error).splitlines()[0]}") from error
@@ -113,6 +115,20 @@ def read_weights(path: Path, device: torch.device | str = "cpu") -> Weights:
         latent_tables=tables,
         **numbers,
     )
+
+
+def _check(numbers: dict[str, np.ndarray], tables: Tables, base: int) -> None:
+    wanted = dict.fromkeys(("z_steps", "z_offsets"), (rate.LEVELS, LATENTS))
+    wanted |= dict.fromkeys(("coefficient_shifts", "coefficient_tables"), (SETS, base))
+    for name, shape in wanted.items():
+        if numbers[name].shape != shape:
+            raise ValueError(f"{name} is {numbers[name].shape}, not {shape}")
+    rows, shifts = numbers["coefficient_tables"], numbers["coefficient_shifts"]
+    if len(tables.lengths) != rate.SCALES or rows.min() < 0 or rows.max() >= rate.SCALES:
+        raise ValueError(f"the tables are not rows 0 to {rate.SCALES - 1}")
+    within = numbers["z_steps"].min() >= 1 and np.abs(numbers["z_offsets"]).max() <= rate.SCALES
+    if not within or shifts.min() < 0 or shifts.max() > 31:
+        raise ValueError("a step, an offset or a shift is out of range")
 
 
 def _network_tensors(model: LearnedNetworks) -> dict[str, Tensor]:

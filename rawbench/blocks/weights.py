@@ -8,11 +8,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
 from rawbench.errors import SampleError
+
+_METADATA = ("config", "digest", "provenance")
 
 
 def save_weights(
@@ -65,6 +68,8 @@ def load_weights(path: Path, kind: str, method: str) -> tuple[dict[str, Tensor],
         raise SampleError(f"{path}: not weights of this version of {method} ({kind})")
     if digest_of(tensors, metadata.get("config", "")) != metadata.get("digest"):
         raise SampleError(f"{path}: the weights do not match their digest")
+    if missing := [name for name in _METADATA if name not in metadata]:
+        raise SampleError(f"{path}: the weights do not say their {missing[0]}")
     return tensors, metadata
 
 
@@ -79,5 +84,5 @@ def digest_of(tensors: Mapping[str, Tensor], config: str) -> str:
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        digest.update(tensor.numpy().tobytes())
+        digest.update(tensor.flatten().view(torch.uint8).numpy().tobytes())  # whatever its type is
     return digest.hexdigest()

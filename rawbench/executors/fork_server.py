@@ -21,6 +21,21 @@ from rawbench.executors.outputs import forgive_closed_outputs
 
 _PRELOADED = ["torch", "rawbench.run.cell"]  # by name: nothing of it is imported here
 
+# A process that codes one image and ends pays for every page that it touches first: let pages be large, and memory
+# that is freed stay. The C library reads its part when the server starts, torch when it first asks for memory.
+_MEMORY = {
+    "GLIBC_TUNABLES": ":".join(
+        f"glibc.malloc.{name}={value}"
+        for name, value in {
+            "hugetlb": 1,
+            "mmap_threshold": 2**28,
+            "trim_threshold": 2**30,
+            "top_pad": 2**26,
+        }.items()
+    ),
+    "THP_MEM_ALLOC_ENABLE": "1",
+}
+
 _nursery: Connection | None = None  # of this process, where it is a worker
 
 
@@ -94,7 +109,13 @@ def _start(target: Callable[..., None], *arguments: Any, daemon: bool) -> BasePr
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     process = context.Process(target=_begin, args=(dict(os.environ), target, arguments), daemon=daemon)
-    process.start()
+    lacking = [name for name in _MEMORY if name not in os.environ]
+    os.environ.update({name: _MEMORY[name] for name in lacking})
+    try:
+        process.start()
+    finally:
+        for name in lacking:
+            del os.environ[name]
     return process
 
 
@@ -102,7 +123,7 @@ def _begin(environment: Mapping[str, str], target: Callable[..., None], argument
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     forgive_closed_outputs()
     os.environ.clear()
-    os.environ.update(environment)
+    os.environ.update({**_MEMORY, **environment})
     target(*arguments)
 
 

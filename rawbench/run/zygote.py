@@ -7,6 +7,7 @@ new one. A zygote whose owner is gone ends its child and itself, so that a worke
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -116,6 +117,7 @@ def serve(pipe: Connection, handler: Handler, plugins: tuple[str, ...]) -> None:
             return
         if message is None or _imported(pipe, catalogue, message[0]):
             continue
+        gc.freeze()  # a child that looks for garbage leaves alone, and so does not copy, what it shares with this
         ends, told = os.pipe()  # by which a child says that it ends because it was told to
         child = os.fork()
         if child == 0:
