@@ -104,6 +104,8 @@ class Codec(abc.ABC):
             (``rawbench.Paper``).
         capabilities: see ``rawbench.types.Capabilities``.
         resource_options: names of options that are passed to the decoding instance too.
+        any_rate_point: streams may be of rate points that default options do not list (``quality=0.37``); those of
+            another method are refused where default options do not list theirs.
     """
 
     name: ClassVar[str]
@@ -112,6 +114,7 @@ class Codec(abc.ABC):
     paper: ClassVar[Paper | None] = None
     capabilities: ClassVar[Capabilities] = Capabilities()
     resource_options: ClassVar[tuple[str, ...]] = ()
+    any_rate_point: ClassVar[bool] = False
 
     class Options(Options):
         """No options."""

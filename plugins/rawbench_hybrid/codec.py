@@ -43,6 +43,7 @@ class Hybrid(rawbench.Codec):
         ),
         licence="No code of others was used.",
     )
+    any_rate_point: ClassVar[bool] = True
     capabilities: ClassVar[rawbench.Capabilities] = rawbench.Capabilities(
         needs_training=True, srgb_bits=(8, 16), lossless=True
     )

@@ -43,6 +43,7 @@ class Learned(rawbench.Codec):
 
     name: ClassVar[str] = "learned"
     format_version: ClassVar[int] = 2
+    any_rate_point: ClassVar[bool] = True
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",

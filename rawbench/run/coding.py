@@ -114,8 +114,14 @@ def decode_stream(
 
 
 def point_of(codec_class: type[Codec], options: Any, index: int) -> RatePoint:
-    """The rate point of an index; one that default options do not list is legal (``quality=0.37``)."""
+    """The rate point of an index.
+
+    Raises:
+        StreamError: the method has none of that index.
+    """
     listed = {point.index: point for point in codec_class.rate_points(options)}
+    if index not in listed and not codec_class.any_rate_point:
+        raise StreamError(f"the stream is of rate point {index}, which {codec_class.name} does not have")
     return listed.get(index, RatePoint(index, f"#{index}"))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 
 import torch
@@ -42,7 +42,12 @@ def damaged_files(data: bytes, payload_bytes: int) -> Iterator[tuple[str, bytes]
 
 
 def foreign_files(
-    data: bytes, srgb: Tensor, other_srgb: Tensor, wrong_size_srgb: Tensor, name: str
+    data: bytes,
+    srgb: Tensor,
+    other_srgb: Tensor,
+    wrong_size_srgb: Tensor,
+    name: str,
+    listed: Collection[int] = range(256),
 ) -> Iterator[tuple[str, bytes, Tensor]]:
     """Whole and undamaged files that do not belong here: other image, method, version.
 
@@ -52,6 +57,7 @@ def foreign_files(
         other_srgb: another image of the same size.
         wrong_size_srgb: an image of another size.
         name: the method's name.
+        listed: indices of the rate points that it has.
 
     Yields:
         What is foreign, the file and the sRGB to decode it with.
@@ -66,6 +72,13 @@ def foreign_files(
     yield "an sRGB with rows and columns swapped", data, srgb.transpose(1, 2).contiguous()
     foreign = replace(header, codec_id=codec_id(f"not {name}"))
     yield "the stream of another method", write_stream(foreign, payload, srgb), srgb
+    unlisted = next((index for index in range(255, -1, -1) if index not in listed), None)
+    if unlisted is not None:
+        yield (
+            "a rate point that the method does not have",
+            write_stream(replace(header, rate_point=unlisted), payload, srgb),
+            srgb,
+        )
     if header.format_version < 15:
         newer = replace(header, format_version=15)
         yield "a format version of the future", write_stream(newer, payload, srgb), srgb

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from rawbench.testing.stage import Stage, describe_output, ends_of
 from rawbench.types import RatePoint
 
 MEMORY_BYTES = 2**30
+_OTHER_POINTS = {3, 100, 200, 254}  # some that a method of any rate point may have
 
 
 def act_damage(stage: Stage) -> None:
@@ -32,6 +33,7 @@ def act_damage(stage: Stage) -> None:
             streams[point.index] = data
     if stage.device == "cpu":
         _limit_memory()
+    known = range(256) if stage.codec.any_rate_point else {point.index for point in stage.points}
     for point in ends_of(stage.points):
         if point.index not in streams:
             continue
@@ -39,7 +41,7 @@ def act_damage(stage: Stage) -> None:
         _, payload = read_stream(data, srgb)
         for what, damaged in damage.damaged_files(data, len(payload)):
             _try_file(stage, "damaged_file", what, damaged, srgb)
-        for what, foreign, pixels in damage.foreign_files(data, srgb, other, wrong_size, stage.codec.name):
+        for what, foreign, pixels in damage.foreign_files(data, srgb, other, wrong_size, stage.codec.name, known):
             _try_file(stage, "foreign_file", what, foreign, pixels)
     for point in ends_of(stage.points):
         if point.index in streams:
@@ -60,6 +62,15 @@ def _try_payloads(stage: Stage, point: RatePoint, streams: dict[int, bytes], srg
         for index, data in streams.items()
         if index != point.index
     ]
+    _try_as(stage, point, cases)
+    if stage.codec.any_rate_point:
+        listed = {listed.index for listed in stage.points}
+        for index in _OTHER_POINTS - listed:
+            _try_as(stage, RatePoint(index, f"#{index}"), [(f"a payload of rate point {point.index}", payload, srgb)])
+
+
+def _try_as(stage: Stage, point: RatePoint, cases: Sequence[tuple[str, bytes, Tensor]]) -> None:
+    """Hand payloads to a decoder of a rate point."""
     instance = stage.decoder(point)
     for what, damaged, pixels in cases:
         with stage.report.step("damaged_payload", what=what, point=point.index) as record, _memory(record):

@@ -6,7 +6,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawbench.stream import Header, codec_id, write_stream
+from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.testing.damage import damaged_files, damaged_payloads, foreign_files
 
 SRGB = torch.arange(3 * 5 * 4, dtype=torch.uint8).reshape(3, 5, 4)
@@ -44,3 +44,11 @@ def test_foreign_files_are_whole_but_foreign() -> None:
     assert len({what for what, _, _ in cases}) == len(cases) == 7
     for what, data, srgb in cases:
         assert data != stream(b"payload") or srgb.dtype != SRGB.dtype or not torch.equal(srgb, SRGB), what
+
+
+def test_a_stream_of_a_rate_point_that_is_not_there():
+    listed = foreign_files(stream(b"x"), SRGB, SRGB.flip(2), SRGB[:, 1:], "mine", {0, 255})
+    cases = {what: data for what, data, _ in listed}
+    assert read_stream(cases["a rate point that the method does not have"])[0].rate_point == 254
+    every = [what for what, _, _ in foreign_files(stream(b"x"), SRGB, SRGB.flip(2), SRGB[:, 1:], "mine")]
+    assert "a rate point that the method does not have" not in every
