@@ -1,4 +1,4 @@
-from .codec import Codec, Context
+from .codec import Advance, Codec, Context
 from .dataset import Dataset
 from .errors import PluginError, RawbenchError, SampleError, StreamError, UsageError
 from .executor import Executor
@@ -15,6 +15,7 @@ from .types import Capabilities, Paper, Problem, RatePoint, Sample, SampleInfo
 __version__: str
 
 __all__ = [
+    "Advance",
     "Capabilities",
     "Codec",
     "Context",

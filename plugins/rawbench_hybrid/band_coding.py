@@ -9,6 +9,8 @@ quantiser, compared on a logarithmic scale.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -100,8 +102,9 @@ def _see(
     starts, sizes, context, levels, octaves,
 ):  # fmt: skip
     """Fill ``context`` with the first counter of each context; returns the level of the surroundings."""
-    west, north = abs(np.int64(q[y, z - 1])), abs(np.int64(q[y - 1, z]))
-    corners = abs(np.int64(q[y - 1, z - 1])) + abs(np.int64(q[y - 1, z + 1]))
+    west: Any = abs(np.int64(q[y, z - 1]))
+    north: Any = abs(np.int64(q[y - 1, z]))
+    corners: Any = abs(np.int64(q[y - 1, z - 1])) + abs(np.int64(q[y - 1, z + 1]))
     near = 2 * (west + north) + corners + abs(np.int64(q[y, z - 2])) + abs(np.int64(q[y - 2, z]))
     above, centre = np.int64(0), np.int64(0)
     if parent.shape[0]:

@@ -183,7 +183,7 @@ def _pair(planes: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return first, second
 
 
-def _fitted(plane: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _fitted(plane: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """A band with a rim, cut or filled with zeros to the shape of another band of its level."""
     inner = plane[RIM:-RIM, RIM:-RIM]
     if inner.shape == shape:

@@ -8,6 +8,8 @@ they would have predicted better (the mixing of Mahoney's PAQ compressors, in fi
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 
@@ -106,7 +108,8 @@ def learn(counters, index, count, weights, first, second, inputs, paces, bit, ch
 def count_in(counters, at, bit, paces, limit):
     """Let one counter learn a bit."""
     counter = np.int64(counters[at])
-    uses, probability = counter & COUNT_MASK, counter >> COUNT_BITS
+    uses: Any = counter & COUNT_MASK
+    probability: Any = counter >> COUNT_BITS
     probability += (((np.int64(bit) << 22) - probability) * np.int64(paces[uses])) >> 16
     probability = min(probability, ONE - 1)
     if uses < limit:

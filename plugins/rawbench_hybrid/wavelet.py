@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,7 @@ class Bands:
     """
 
     low: np.ndarray
-    details: list[tuple[np.ndarray, np.ndarray, np.ndarray]]
+    details: Sequence[tuple[np.ndarray, ...]]
 
 
 def level_count(height: int, width: int, most: int = 6) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Literal
 
 import torch
 from pydantic import Field, model_validator
@@ -14,9 +14,9 @@ from torch import Tensor
 import rawbench
 from rawbench.errors import SampleError
 from rawbench_learned import rate
-from rawbench_learned.coding import DIGEST_BYTES, Coder
+from rawbench_learned.coder import DIGEST_BYTES, StreamCoder
+from rawbench_learned.coding import Coder
 from rawbench_learned.journal_seed import size_of
-from rawbench_learned.stages import Part, Stage
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -24,18 +24,6 @@ RATE_POINTS = (8, 52, 80, 100, 118, 134, 150, 166)
 """Quality bytes: on 8-bit renditions from about 0.002 to about 1 bpp. Above, up to 6 bpp, on request."""
 SERIAL_RATE_POINTS = RATE_POINTS[1::2]
 """Of `learned-ar`: fewer, because it takes its time. Any other on request."""
-
-
-class AnyCoder(Protocol):
-    """What the methods need of a coder."""
-
-    tag: bytes
-
-    def encode(self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage, part: Part) -> tuple[bytes, Any]: ...
-
-    def decode(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage, part: Part) -> Tensor: ...
-
-    def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]: ...
 
 
 class Learned(rawbench.Codec):
@@ -116,7 +104,7 @@ class Learned(rawbench.Codec):
         return {"parameters": count, "encode_kmac_per_pixel": encode, "decode_kmac_per_pixel": decode}
 
     @classmethod
-    def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
+    def _coder(cls, options: Any, device: torch.device | str) -> StreamCoder:
         if options.generation == 2:
             from rawbench_learned.journal import journal_coder
 
@@ -143,7 +131,7 @@ class Learned(rawbench.Codec):
         """Return ``bits_per_latent`` (H/4, W/4) and ``order_mask`` (H/4, W/4)."""
         return self.coder.diagnostics(raw, srgb, self.rate_point.index)
 
-    def _coder_of(self, payload: bytes) -> AnyCoder:
+    def _coder_of(self, payload: bytes) -> StreamCoder:
         # A stream names its weights, so options need not say again which of the untrained networks wrote it.
         size = size_of(payload[:DIGEST_BYTES])
         if size is not None and type(self) is Learned:
@@ -169,7 +157,7 @@ class LearnedSerial(Learned):
         tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
     @classmethod
-    def _coder(cls, options: Any, device: torch.device | str) -> AnyCoder:
+    def _coder(cls, options: Any, device: torch.device | str) -> StreamCoder:
         from rawbench_learned.serial import SerialCoder
 
         return SerialCoder(_weights_of(cls, options, device, serial=True), options.tile)

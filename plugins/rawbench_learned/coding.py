@@ -19,13 +19,13 @@ from rawbench_learned import rate
 from rawbench_learned.adaptation import Adaptation, shifted_costs
 from rawbench_learned.architecture import LATENTS
 from rawbench_learned.base import Coefficients, apply_base, error, fitted_coefficients, moments
+from rawbench_learned.coder import DIGEST_BYTES, Coded, StreamCoder
 from rawbench_learned.coefficient_tables import CoefficientCoding
 from rawbench_learned.context import KnownLatents
 from rawbench_learned.economy import LARGEST_SYMBOL, bits_worth, economical
 from rawbench_learned.features import CELL, cells, exact_features, padded, pixels, tiles
 from rawbench_learned.networks import GAINS, coarse_coefficients, gain_index, gain_of
 from rawbench_learned.order import partition
-from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
 from rawbench_learned.tables import symbol_costs
@@ -33,7 +33,6 @@ from rawbench_learned.weights import Weights
 
 ANALYSIS_TILE = 1024
 """Side of the encoder's tiles. Fixed: its networks are floating-point, and another side could be another stream."""
-DIGEST_BYTES = 2
 CHUNK = 1 << 14
 """Latent pixels that go through the entropy parameter networks at once."""
 FITTED_PIXELS = 1 << 18
@@ -59,25 +58,19 @@ class Latents:
 
 
 @dataclass
-class Coded:
-    """What encoder and decoder both know in the end.
+class CodedImage(Coded):
+    """With what the base needs.
 
     Attributes:
         coefficients: of the base.
         gain: index of the image's gain.
-        z_hat: float32 (48, H/4, W/4).
-        order: int64 (H/4, W/4), the step of each latent pixel.
-        bits: float64 (H/4, W/4), cost of each latent pixel by the tables; filled by an encoder on request.
     """
 
-    coefficients: Coefficients
-    gain: int
-    z_hat: Tensor
-    order: Tensor
-    bits: Tensor | None = field(default=None)
+    coefficients: Coefficients = field(kw_only=True)
+    gain: int = field(kw_only=True)
 
 
-class Coder:
+class Coder(StreamCoder):
     """Encode and decode with one set of weights.
 
     Args:
@@ -88,6 +81,7 @@ class Coder:
 
     def __init__(self, weights: Weights, tile: int = ANALYSIS_TILE) -> None:
         self.weights = weights
+        self.tag = bytes.fromhex(weights.digest)[:DIGEST_BYTES]
         self.tile = tile
         self.device = weights.networks.offset.device
         self.coefficients = CoefficientCoding(
@@ -97,65 +91,13 @@ class Coder:
         self.offset = weights.networks.offset.double().cpu().numpy()
         self._costs = shifted_costs(weights.latent_tables)
 
-    @property
-    def tag(self) -> bytes:
-        """The bytes by which a stream names its weights."""
-        return bytes.fromhex(self.weights.digest)[:DIGEST_BYTES]
-
     def adaptation(self) -> Adaptation:
         """Return an adaptation that has seen nothing."""
         return Adaptation(self._costs)
 
     def of(self, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part) -> ImageCoder:
-        """Return the coder of one image; see `ImageCoder`."""
+        """See `StreamCoder.of`."""
         return ImageCoder(self, srgb, quality, stage, part)
-
-    @torch.no_grad()
-    @full_precision()
-    def encode(
-        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
-    ) -> tuple[bytes, SymbolEncoder]:
-        """Return the stream, and the encoder that wrote it (it knows the ideal number of bits).
-
-        Args:
-            raw: float32 (3, H, W).
-            srgb: uint8 (3, H, W).
-            quality: byte.
-            stage: marks the stages' time.
-            part: is told how far the work is.
-        """
-        image, encoder = self.of(srgb, quality, stage, part), SymbolEncoder()
-        image.write(image.analyse(raw), encoder)
-        with stage("entropy"):
-            return self.tag + encoder.finish(), encoder
-
-    @torch.no_grad()
-    @full_precision()
-    def decode(
-        self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
-    ) -> Tensor:
-        """Return raw, float32 (3, H, W) in [0, 1].
-
-        Raises:
-            StreamError: of other weights, or no stream.
-        """
-        image = self.of(srgb, quality, stage, part)
-        return image.synthesise(image.read(stream))
-
-    @torch.no_grad()
-    @full_precision()
-    def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
-        """Return z_hat as a decoder has it: the same bits on every machine."""
-        return self.of(srgb, quality).read(stream).z_hat
-
-    @torch.no_grad()
-    @full_precision()
-    def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
-        """Return maps (H/4, W/4): ``bits_per_latent`` as the tables have it, and ``order_mask``, the steps."""
-        image = self.of(srgb, quality)
-        coded = image.write(image.analyse(raw), SymbolEncoder(), bits_map=True)
-        assert coded.bits is not None
-        return {"bits_per_latent": coded.bits, "order_mask": coded.order}
 
     def groups(self, order: Tensor) -> Iterator[tuple[int, Tensor]]:
         """Yield each context step and the positions (N,) of its latent pixels, none of them empty."""
@@ -205,7 +147,7 @@ class ImageCoder:
                 z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
             return Latents(coefficients, gain, z)
 
-    def write(self, latents: Latents, encoder: SymbolEncoder, bits_map: bool = False) -> Coded:
+    def write(self, latents: Latents, encoder: SymbolEncoder, bits_map: bool = False) -> CodedImage:
         """Quantise and write latents; return what a decoder of it will know."""
         with self._stage("entropy"):
             self._coder.coefficients.write(latents.coefficients, encoder)
@@ -214,28 +156,22 @@ class ImageCoder:
         bits = np.zeros(order.numel()) if bits_map else None
         z_hat = self._iterate(phi, order, self._writer(latents.z, encoder, bits), self._part(0.5, 1))
         found = None if bits is None else torch.from_numpy(bits).view(order.shape)
-        return Coded(latents.coefficients, latents.gain, z_hat, order, found)
+        return CodedImage(z_hat, order, found, coefficients=latents.coefficients, gain=latents.gain)
 
-    def read(self, stream: bytes) -> Coded:
-        """Return what a stream says.
+    def read(self, symbols: bytes) -> CodedImage:
+        """Return what a stream says, behind its tag.
 
         Raises:
-            StreamError: of other weights, or no stream.
+            StreamError: it is no stream.
         """
-        tag = self._coder.tag
-        if stream[:DIGEST_BYTES] != tag:
-            found = stream[:DIGEST_BYTES].hex() or "nothing"
-            raise StreamError(
-                f"the stream was made with other weights, or by an older version ({found}, here {tag.hex()})"
-            )
         with self._stage("entropy"):
-            decoder = SymbolDecoder(stream[DIGEST_BYTES:])
+            decoder = SymbolDecoder(symbols)
             coefficients = self._coder.coefficients.read(decoder)
             check_symbols(coefficients.integers)
             gain = int(decoder.read_uniform(1, GAINS)[0])
         phi, order = self.prior(coefficients)
         z_hat = self._iterate(phi, order, self._reader(decoder), self._part(0, 0.5))
-        return Coded(coefficients, gain, z_hat, order)
+        return CodedImage(z_hat, order, coefficients=coefficients, gain=gain)
 
     def prior(self, coefficients: Coefficients) -> tuple[Tensor, Tensor]:
         """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
@@ -252,13 +188,13 @@ class ImageCoder:
                 order[tile.place(CELL)] = masks[0].argmax(0)[tile.inside(CELL)]
             return phi.flatten(0, 1), order
 
-    def synthesise(self, coded: Coded) -> Tensor:
+    def synthesise(self, coded: CodedImage) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
-        advance, shape = self._part(0.5, 1), self._srgb.shape[-2:]
+        advance, (height, width) = self._part(0.5, 1), self._srgb.shape[-2:]
         with self._stage("synthesis"):
-            raw = torch.empty(3, *shape, device=self._coder.device)
-            for tile in tiles(*shape, self._coder.tile):
-                advance(tile.inner[0], shape[0])
+            raw = torch.empty(3, height, width, device=self._coder.device)
+            for tile in tiles(height, width, self._coder.tile):
+                advance(tile.inner[0], height)
                 base, features, guess = self._guide(self._srgb[tile.window()], coded.coefficients)
                 z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
                 decoded = self._networks.synthesis(z_hat, guess, features, self._hats)

@@ -68,6 +68,8 @@ class SerialContext(Context):
     A coder needs no such class: what is not known yet is zero in its map.
     """
 
+    causal: Tensor
+
     def __init__(self, config: Architecture) -> None:
         super().__init__(config)
         causal = torch.ones(KERNEL, KERNEL)
@@ -75,14 +77,22 @@ class SerialContext(Context):
         causal[KERNEL // 2 + 1 :] = 0
         self.register_buffer("causal", causal, persistent=False)
 
+    @property
+    def kernel(self) -> ExactConv2d:
+        """The one layer over neighbours."""
+        layer = self.deconvolve[0]
+        assert isinstance(layer, ExactConv2d)
+        return layer
+
     def masked(self) -> Tensor:
         """Return the weights of the twelve neighbours, zero elsewhere."""
-        return quantised_weight(self.deconvolve[0].weight) * self.causal
+        return quantised_weight(self.kernel.weight) * self.causal
 
     def forward(self, z_hat: Tensor, known: Tensor, step: int = 0) -> tuple[Tensor, Tensor]:
         """See `Context.forward`; ``known`` is one everywhere inside the image."""
         weight = self.masked()
-        bias = quantised_bias(self.deconvolve[0].bias, weight_unit(weight))
+        assert self.kernel.bias is not None
+        bias = quantised_bias(self.kernel.bias, weight_unit(weight))
         number = exact_conv2d(known, self.causal[None, None], None)
         context = normalised(exact_conv2d(self.embedded(z_hat), weight, bias), number)
         return context, weighted_average(z_hat, known, nearness(z_hat.device) * self.causal)

@@ -120,7 +120,7 @@ def where_clipped(srgb: Tensor) -> Tensor:
 
 
 def _clipped_monomials(full: Tensor, light: Tensor) -> list[Tensor]:
-    one, r, g, b = torch.ones_like(light[:, :1]), *light.split(1, 1)
+    one, (r, g, b) = torch.ones_like(light[:, :1]), light.split(1, 1)
     parts = []
     for channel, (x, y) in zip(full.split(1, 1), ((g, b), (r, b), (r, g)), strict=True):
         parts.append(channel * torch.cat([one, x, y, x * x, y * y, x * y], 1))

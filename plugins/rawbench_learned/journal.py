@@ -7,25 +7,25 @@ A rate point drops trailing steps of z (beta): their latents are the predicted m
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from rawbench.blocks.tiles import tiles
-from rawbench.errors import StreamError
 from rawbench_learned import cost, rate
-from rawbench_learned.coding import ANALYSIS_TILE, DIGEST_BYTES, check_size, check_symbols, flat
+from rawbench_learned.coder import Coded, StreamCoder
+from rawbench_learned.coding import ANALYSIS_TILE, check_size, check_symbols, flat
 from rawbench_learned.economy import LARGEST_SYMBOL
 from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_grid
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, upsampled
 from rawbench_learned.journal_seed import SEED, SIZES, tag_of
-from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
-from rawbench_learned.stages import Advance, Part, Stage, untimed, unwatched, unwatched_part
+from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
 from rawbench_learned.tables import gaussian_tables, symbol_costs
 
 STEPS = 4
@@ -55,6 +55,7 @@ def draw(networks: JournalNetworks, seed: int) -> None:
             _draw_float(module, generator)
     # Untrained layers amplify; the last one brings raw into its range, or its rounding would be amplified as well.
     last = networks.synthesis.layers[-1]
+    assert isinstance(last, nn.Conv2d) and last.bias is not None
     last.weight.data.mul_(2.0**-10)
     last.bias.data.fill_(0.25)
     networks.eval().requires_grad_(False)
@@ -102,7 +103,8 @@ def run(networks: JournalNetworks, encode: bool) -> Tensor:
         networks.hyper_analysis(z, srgb)
     v = torch.zeros(1, channels, cost.SIDE // BLOCK, cost.SIDE // BLOCK, device=device)
     phi = networks.hyper(v, srgb)
-    for level, latents, guide in zip(networks.levels, (z, v), (phi, torch.cat([v, v], 1)), strict=True):
+    levels: Sequence[Any] = list(networks.levels)
+    for level, latents, guide in zip(levels, (z, v), (phi, torch.cat([v, v], 1)), strict=True):
         taken = torch.zeros_like(latents[:, :1])
         for step in range(STEPS + 1):
             if step < STEPS:
@@ -111,8 +113,8 @@ def run(networks: JournalNetworks, encode: bool) -> Tensor:
     return z if encode else networks.synthesis(upsampled(z), srgb)
 
 
-class JournalCoder:
-    """Encode and decode with the journal version's networks; see `coding.Coder` for the arguments."""
+class JournalCoder(StreamCoder):
+    """Codes with the journal version's networks."""
 
     def __init__(self, networks: JournalNetworks, tag: bytes, tile: int) -> None:
         self.networks = networks
@@ -120,131 +122,94 @@ class JournalCoder:
         self.tile = tile
         self.tables = gaussian_tables()
 
-    @torch.no_grad()
-    @full_precision()
-    def encode(
-        self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
-    ) -> tuple[bytes, SymbolEncoder]:
-        """Return the stream, and the encoder that wrote it."""
-        encoder = SymbolEncoder()
-        self._write(raw, srgb, quality, encoder, stage, part(0, 1))
-        with stage("entropy"):
-            return self.tag + encoder.finish(), encoder
+    def of(self, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part) -> JournalImageCoder:
+        """See `StreamCoder.of`."""
+        return JournalImageCoder(self, srgb, quality, stage, part)
 
-    @torch.no_grad()
-    @full_precision()
-    def decode(
-        self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
-    ) -> Tensor:
-        """Return raw, float32 (3, H, W) in [0, 1].
 
-        Raises:
-            StreamError: of other weights, or no stream.
-        """
-        z_hat = self._read(stream, srgb, quality, stage)
-        with stage("synthesis"):
-            return self._synthesise(z_hat, srgb, part(0, 1))
+class JournalImageCoder:
+    """Encode or decode one image at one quality; see `coding.ImageCoder` for the arguments."""
 
-    @torch.no_grad()
-    @full_precision()
-    def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
-        """Return z_hat as a decoder has it: the same bits on every machine."""
-        return self._read(stream, srgb, quality, untimed)
-
-    def _read(self, stream: bytes, srgb: Tensor, quality: int, stage: Stage) -> Tensor:
+    def __init__(self, coder: JournalCoder, srgb: Tensor, quality: int, stage: Stage, part: Part) -> None:
         check_size(srgb)
-        if stream[:DIGEST_BYTES] != self.tag:
-            raise StreamError("the stream was made with other weights")
-        decoder = SymbolDecoder(stream[DIGEST_BYTES:])
+        self._networks, self._tables, self._tile = coder.networks, coder.tables, coder.tile
+        self._size, self._srgb = srgb.shape[-2:], padded(srgb.unsqueeze(0))
+        self._dropped, self._stage, self._part = dropped_steps(quality), stage, part
+
+    def analyse(self, raw: Tensor) -> tuple[Tensor, Tensor]:
+        """Return z (channels, H/4, W/4) and v (channels, H/16, W/16) of raw, float32 (3, H, W), in fixed tiles."""
+        advance = self._part(0, 0.5)
+        with self._stage("analysis"):
+            raw, srgb = padded(raw.unsqueeze(0)), self._srgb
+            height, width = srgb.shape[-2:]
+            channels = self._networks.channels
+            z = torch.empty(channels, height // CELL, width // CELL, device=raw.device)
+            v = torch.empty(channels, height // BLOCK, width // BLOCK, device=raw.device)
+            for tile in tiles(height, width, ANALYSIS_TILE, HALO):
+                advance(tile.inner[0], height)
+                codes = srgb[tile.window()].float() / 255
+                z_tile = self._networks.analysis(raw[tile.window()], codes)
+                v_tile = self._networks.hyper_analysis(z_tile, codes)
+                z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
+                v[tile.place(BLOCK)] = v_tile[0][tile.inside(BLOCK)]
+            return z, v
+
+    def write(self, latents: tuple[Tensor, Tensor], encoder: SymbolEncoder, bits_map: bool = False) -> Coded:
+        """Quantise and write latents; return what a decoder of it will know."""
+        z, v = latents
+        bits = torch.zeros(z[0].numel(), dtype=torch.float64) if bits_map else None
+        z_hat, order = self._both_levels(self._writer(v, encoder, None), self._writer(z, encoder, bits))
+        return Coded(z_hat, order, None if bits is None else bits.view(order.shape))
+
+    def read(self, symbols: bytes) -> Coded:
+        """Return what a stream says, behind its tag."""
+        decoder = SymbolDecoder(symbols)
 
         def read(positions: Tensor, means: Tensor, steps: Tensor, numbers: np.ndarray) -> Tensor:
-            symbols = decoder.read(numbers.reshape(-1), self.tables)
-            check_symbols(symbols)
-            return torch.as_tensor(symbols, dtype=torch.float32, device=means.device).view(means.shape)
+            found = decoder.read(numbers.reshape(-1), self._tables)
+            check_symbols(found)
+            return torch.as_tensor(found, dtype=torch.float32, device=means.device).view(means.shape)
 
-        return self._both_levels(srgb, dropped_steps(quality), read, read, stage)[0]
+        return Coded(*self._both_levels(read, read))
 
-    @torch.no_grad()
-    @full_precision()
-    def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
-        """Return ``bits_per_latent`` and ``order_mask``, both (H/4, W/4)."""
-        bits, order = self._write(raw, srgb, quality, SymbolEncoder(), untimed)
-        return {"bits_per_latent": bits, "order_mask": order}
+    def _writer(self, latents: Tensor, encoder: SymbolEncoder, costs: Tensor | None) -> Exchange:
+        rows = latents.flatten(1).T
 
-    def _write(
-        self,
-        raw: Tensor,
-        srgb: Tensor,
-        quality: int,
-        encoder: SymbolEncoder,
-        stage: Stage,
-        advance: Advance = unwatched,
-    ) -> tuple[Tensor, Tensor]:
-        check_size(srgb)
-        with stage("analysis"):
-            z, v = self._analyse(raw, srgb, advance)
-        bits = torch.zeros(z[0].numel(), dtype=torch.float64)
+        def write(positions: Tensor, means: Tensor, steps: Tensor, numbers: np.ndarray) -> Tensor:
+            symbols = torch.round((rows[positions] - means) / steps)
+            symbols = symbols.clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
+            encoder.write(flat(symbols), numbers.reshape(-1), self._tables)
+            if costs is not None:
+                bits = symbol_costs(flat(symbols), numbers.reshape(-1), self._tables)
+                costs[positions.cpu()] = torch.from_numpy(bits.reshape(numbers.shape).sum(1))
+            return symbols
 
-        def writer(latents: Tensor, costs: Tensor | None) -> Exchange:
-            rows = latents.flatten(1).T
+        return write
 
-            def write(positions: Tensor, means: Tensor, steps: Tensor, numbers: np.ndarray) -> Tensor:
-                symbols = torch.round((rows[positions] - means) / steps)
-                symbols = symbols.clamp(-LARGEST_SYMBOL, LARGEST_SYMBOL)
-                encoder.write(flat(symbols), numbers.reshape(-1), self.tables)
-                if costs is not None:
-                    cost_ = symbol_costs(flat(symbols), numbers.reshape(-1), self.tables)
-                    costs[positions.cpu()] = torch.from_numpy(cost_.reshape(numbers.shape).sum(1))
-                return symbols
-
-            return write
-
-        z_hat, order = self._both_levels(srgb, dropped_steps(quality), writer(v, None), writer(z, bits), stage)
-        return bits.view(order.shape), order
-
-    def _analyse(self, raw: Tensor, srgb: Tensor, advance: Advance) -> tuple[Tensor, Tensor]:
-        raw, srgb = padded(raw.unsqueeze(0)), padded(srgb.unsqueeze(0))
-        height, width = srgb.shape[-2:]
-        z = torch.empty(self.networks.channels, height // CELL, width // CELL, device=raw.device)
-        v = torch.empty(self.networks.channels, height // BLOCK, width // BLOCK, device=raw.device)
-        for tile in tiles(height, width, ANALYSIS_TILE, HALO):
-            advance(tile.inner[0], height)
-            codes = srgb[tile.window()].float() / 255
-            z_tile = self.networks.analysis(raw[tile.window()], codes)
-            v_tile = self.networks.hyper_analysis(z_tile, codes)
-            z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
-            v[tile.place(BLOCK)] = v_tile[0][tile.inside(BLOCK)]
-        return z, v
-
-    def _both_levels(
-        self, srgb: Tensor, dropped: int, exchange_v: Exchange, exchange_z: Exchange, stage: Stage
-    ) -> tuple[Tensor, Tensor]:
-        grid = padded(srgb.unsqueeze(0)).float() / 16 - 8
+    def _both_levels(self, exchange_v: Exchange, exchange_z: Exchange) -> tuple[Tensor, Tensor]:
+        grid = self._srgb.float() / 16 - 8
         height, width = grid.shape[-2:]
-        channels = self.networks.channels
+        channels = self._networks.channels
         nothing = torch.zeros(1, 2 * channels, height // BLOCK, width // BLOCK, device=grid.device)
-        v_hat, _ = self._level(1, nothing, grid, 0, exchange_v, stage)
-        with stage("synthesis"):
+        v_hat, _ = self._level(1, nothing, grid, 0, exchange_v)
+        with self._stage("synthesis"):
             phi = torch.empty(1, 2 * channels, height // CELL, width // CELL, device=grid.device)
             v_grid = to_grid(v_hat)
-            for tile in tiles(height, width, self.tile, HALO):
-                part = self.networks.hyper(v_grid[tile.window(BLOCK)], grid[tile.window()])
+            for tile in tiles(height, width, self._tile, HALO):
+                part = self._networks.hyper(v_grid[tile.window(BLOCK)], grid[tile.window()])
                 phi[tile.place(CELL)] = part[tile.inside(CELL)]
-        z_hat, order = self._level(0, phi, grid, dropped, exchange_z, stage)
-        return z_hat, order
+        return self._level(0, phi, grid, self._dropped, exchange_z)
 
-    def _level(
-        self, level: int, phi: Tensor, grid: Tensor, dropped: int, exchange: Exchange, stage: Stage
-    ) -> tuple[Tensor, Tensor]:
-        networks = self.networks.levels[level]
+    def _level(self, level: int, phi: Tensor, grid: Tensor, dropped: int, exchange: Exchange) -> tuple[Tensor, Tensor]:
+        networks: Any = self._networks.levels[level]
         height, width = phi.shape[-2:]
-        channels = self.networks.channels
+        channels = self._networks.channels
         taken = torch.zeros(1, 1, height, width, device=phi.device)
         z_hat = torch.zeros(1, channels, height, width, device=phi.device)
         exponents = torch.zeros_like(z_hat)
         order = torch.zeros(height, width, dtype=torch.long, device=phi.device)
         for step in range(STEPS + 1):
-            with stage("synthesis"):
+            with self._stage("synthesis"):
                 # The masks do not depend on values; the last step takes what is left.
                 mask = networks.order(phi, taken, grid) if step < STEPS else 1 - taken
                 positions = mask.flatten().nonzero()[:, 0]
@@ -258,22 +223,25 @@ class JournalCoder:
                 numbers = index.clamp(0, rate.SCALES - 1).to(torch.uint8).cpu().numpy()
             values = mean
             if step < STEPS + 1 - dropped:
-                with stage("entropy"):
+                with self._stage("entropy"):
                     values = exchange(positions, mean, delta, numbers) * delta + mean
             z_hat.view(channels, -1)[:, positions] = values.T
             exponents.view(channels, -1)[:, positions] = (exponent / 16).T
             taken = taken + mask
         return z_hat, order
 
-    def _synthesise(self, z_hat: Tensor, srgb: Tensor, advance: Advance) -> Tensor:
-        height, width = srgb.shape[-2:]
-        codes = padded(srgb.unsqueeze(0)).float() / 255
-        raw = torch.empty(3, *codes.shape[-2:], device=codes.device)
-        for tile in tiles(*codes.shape[-2:], self.tile, HALO):
-            advance(tile.inner[0], codes.shape[-2])
-            part = self.networks.synthesis(upsampled(z_hat[tile.window(CELL)]), codes[tile.window()])
-            raw[tile.place()] = part[0][tile.inside()].clamp(0, 1)
-        return raw[:, :height, :width].contiguous()
+    def synthesise(self, coded: Coded) -> Tensor:
+        """Return raw, float32 (3, H, W) in [0, 1]."""
+        advance = self._part(0.5, 1)
+        with self._stage("synthesis"):
+            codes = self._srgb.float() / 255
+            height, width = codes.shape[-2:]
+            raw = torch.empty(3, height, width, device=codes.device)
+            for tile in tiles(height, width, self._tile, HALO):
+                advance(tile.inner[0], height)
+                part = self._networks.synthesis(upsampled(coded.z_hat[tile.window(CELL)]), codes[tile.window()])
+                raw[tile.place()] = part[0][tile.inside()].clamp(0, 1)
+            return raw[:, : self._size[0], : self._size[1]].contiguous()
 
 
 def quantisation_step(exponent: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 
-from rawbench_learned.coding import DIGEST_BYTES
+from rawbench_learned.coder import DIGEST_BYTES
 
 SIZES = {"small": (24, 8), "reference": (64, 8)}
 """Width N and latent channels C; the reference is the authors' released configuration."""

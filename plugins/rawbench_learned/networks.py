@@ -78,8 +78,8 @@ class Guide(nn.Module):
         self.enter = nn.Conv2d(3 * LATENTS + 32, config.width, 1)
         self.blocks = nn.ModuleList(Residual(config.width) for _ in range(config.guide_blocks))
         self.leave = nn.Conv2d(config.width, LATENTS, 3, padding=1)
-        nn.init.zeros_(self.leave.weight)
-        nn.init.zeros_(self.leave.bias)
+        for parameter in self.leave.parameters():
+            nn.init.zeros_(parameter)
 
     def forward(self, srgb: Tensor, base: Tensor) -> tuple[Tensor, Tensor]:
         """Return features (B, width, H/4, W/4) and the guess (B, 48, H/4, W/4), gained."""
@@ -181,6 +181,7 @@ class Parameters(nn.Module):
         self.first = ExactConv2d(config.phi + config.context + 4, width, 1)
         self.second = ExactConv2d(width, width, 1)
         self.third = ExactConv2d(width, 2 * LATENTS + 3, 1)
+        assert self.third.bias is not None
         with torch.no_grad():
             self.third.weight.mul_(0.3)
             self.third.bias[LATENTS:] = rate.index_of_scale(1.0) / 8
@@ -209,6 +210,10 @@ def _added(mean: Tensor, believed: Tensor) -> Tensor:
 class CodingNetworks(nn.Module):
     """The networks of encoder and decoder."""
 
+    directions: Tensor
+    offset: Tensor
+    coefficient_scales: Tensor
+
     def __init__(self, config: Architecture) -> None:
         super().__init__()
         self.config = config
@@ -226,6 +231,9 @@ class CodingNetworks(nn.Module):
 
 class LearnedNetworks(CodingNetworks):
     """With what only training needs: coding has tables in their place."""
+
+    coefficient_shifts: Tensor
+    coefficient_tables: Tensor
 
     def __init__(self, config: Architecture) -> None:
         super().__init__(config)

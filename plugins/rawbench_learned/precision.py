@@ -29,7 +29,7 @@ def full_precision() -> Iterator[None]:
 
 
 def _switches() -> list[tuple[Any, str, Any]]:
-    backends = torch.backends
+    backends: Any = torch.backends  # the stubs lag behind
     if hasattr(backends.cuda.matmul, "fp32_precision"):  # PyTorch 2.9
         places = (backends.cuda.matmul, backends.cudnn.conv, backends.mkldnn.matmul, backends.mkldnn.conv)
         return [(place, "fp32_precision", "ieee") for place in places]

@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 class SerialNetworks(nn.Module):
     """What is trained, beside what is not."""
 
+    z_steps: Tensor
+
     def __init__(self, weights: Weights) -> None:
         super().__init__()
         self.finished: CodingNetworks = weights.networks
@@ -39,7 +41,7 @@ class SerialNetworks(nn.Module):
         self.parameters_of = Parameters(weights.networks.config)
         self.context.embed.load_state_dict(weights.networks.context.embed.state_dict())
         # The kernel of the last step is the one that sees neighbours at all sides.
-        self.context.deconvolve[0].load_state_dict(weights.networks.context.deconvolve[-1].state_dict())
+        self.context.kernel.load_state_dict(weights.networks.context.deconvolve[-1].state_dict())
         self.parameters_of.load_state_dict(weights.networks.parameters_of.state_dict())
         self.register_buffer("z_steps", torch.from_numpy(weights.z_steps).float() * rate.STEP_UNIT)
 
@@ -96,9 +98,9 @@ class SerialTask:
     def export(self, path: Path, provenance: dict[str, Any]) -> None:
         """Write the finished weights with the serial context model in them."""
         context, networks = self.model.context, self.model.parameters_of
-        layers = {
+        layers: dict[str, tuple[Tensor, Tensor | None]] = {
             "context.embed": (context.embed.weight, None),
-            "context.deconvolve.0": (context.masked().detach(), context.deconvolve[0].bias),
+            "context.deconvolve.0": (context.masked().detach(), context.kernel.bias),
         }
         for name, layer in networks.named_modules():
             if isinstance(layer, ExactConv2d):

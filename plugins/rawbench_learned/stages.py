@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 
+from rawbench import Advance
+
 Stage = Callable[[str], AbstractContextManager[None]]
-Advance = Callable[[int, int], None]
 Part = Callable[[float, float], Advance]
 
 
@@ -16,10 +17,6 @@ def untimed(name: str) -> Iterator[None]:
     yield
 
 
-def unwatched(done: int, total: int) -> None:
-    """Work that nobody watches."""
-
-
 def unwatched_part(first: float, last: float) -> Advance:
-    """A part of it."""
-    return unwatched
+    """A part of work that nobody watches."""
+    return lambda done, total: None

@@ -98,7 +98,7 @@ class LearnedTask:
         rates = [*self.model.z_steps.parameters()]
         chosen = {id(p) for p in rates}
         rest = [p for p in self.model.parameters() if id(p) not in chosen and p.requires_grad]
-        groups = [{"params": rest}, {"params": rates, "lr": self.config.rate_learning_rate}]
+        groups: list[dict[str, Any]] = [{"params": rest}, {"params": rates, "lr": self.config.rate_learning_rate}]
         return [torch.optim.Adam(groups, lr=self.config.learning_rate, eps=1e-8)]
 
     def schedule(self, progress: float) -> float:
