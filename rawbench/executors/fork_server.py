@@ -11,10 +11,12 @@ import multiprocessing
 import os
 import signal
 import socket
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from types import ModuleType
 from typing import Any
 
 from rawbench.executors.outputs import forgive_closed_outputs
@@ -109,14 +111,31 @@ def _start(target: Callable[..., None], *arguments: Any, daemon: bool) -> BasePr
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(_PRELOADED)
     process = context.Process(target=_begin, args=(dict(os.environ), target, arguments), daemon=daemon)
+    with _memory_settings(), _no_main():
+        process.start()
+    return process
+
+
+@contextmanager
+def _memory_settings() -> Iterator[None]:
     lacking = [name for name in _MEMORY if name not in os.environ]
     os.environ.update({name: _MEMORY[name] for name in lacking})
     try:
-        process.start()
+        yield
     finally:
         for name in lacking:
             del os.environ[name]
-    return process
+
+
+@contextmanager
+def _no_main() -> Iterator[None]:
+    """Hide the program: the standard library would run a script without a guard again in every new process."""
+    program = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = program
 
 
 def _begin(environment: Mapping[str, str], target: Callable[..., None], arguments: Sequence[Any]) -> None:

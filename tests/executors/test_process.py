@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -74,3 +77,22 @@ def test_a_worker_has_the_environment_of_its_driver(monkeypatch):
     for value in ("one", "two"):
         monkeypatch.setenv("RAWBENCH_TEST", value)
         assert dict(Process().map_unordered(environment, ["RAWBENCH_TEST"])) == {"RAWBENCH_TEST": value}
+
+
+def test_a_script_without_a_guard_is_not_run_again(tmp_path):
+    """As people write them: the program calls rawbench at its top level."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "print('begun', flush=True)\n"
+        "from tests.executors.test_process import square\n"
+        "from rawbench.executors.process import Process\n"
+        "print(sorted(answer for _, answer in Process(jobs=2).map_unordered(square, [1, 2, 3])), flush=True)\n"
+    )
+    ran = subprocess.run(
+        [sys.executable, str(script)],
+        capture_output=True,
+        text=True,
+        cwd=Path(__file__).parents[2],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+    )
+    assert ran.stdout == "begun\n[1, 4, 9]\n" and not ran.stderr
