@@ -33,10 +33,12 @@ class Work(Generic[T]):
         do: takes a job and returns its outcome; never raises.
         prepare: starts what the job will wait for, in the process where it will run; never raises, and may be left
             out: the outcome is the same.
+        gpus: how many a worker needs, for executors that hand them out.
     """
 
     do: Callable[[T], Any]
     prepare: Callable[[T], None]
+    gpus: int = 0
 
     def __call__(self, job: T) -> Any:
         return self.do(job)
@@ -52,22 +54,27 @@ class Executor(abc.ABC):
         name: how users call it.
         summary: one line for ``rawbench executors list``.
         keeps_timeout: it ends a job that takes too long, with its worker; another refuses a time limit.
+        takes_address: it runs jobs on a cluster, whose address it may be told; another refuses one.
     """
 
     name: ClassVar[str]
     summary: ClassVar[str] = ""
     keeps_timeout: ClassVar[bool] = False
+    takes_address: ClassVar[bool] = False
 
-    def __init__(self, jobs: int = 1, timeout_seconds: float | None = None) -> None:
+    def __init__(self, jobs: int = 1, timeout_seconds: float | None = None, address: str | None = None) -> None:
         """Say how many jobs may run at a time, and what one may take; the start of a worker is not in it.
 
         Raises:
-            UsageError: a time limit that this executor cannot keep.
+            UsageError: a time limit that this executor cannot keep, or an address that it has no use for.
         """
+        if address is not None and not self.takes_address:
+            raise UsageError(f"executor {self.name} runs cells on this machine: no --address with it")
         if timeout_seconds is not None and not self.keeps_timeout:
             raise UsageError(f"executor {self.name} cannot end a cell that takes too long: no --timeout with it")
         self.jobs = jobs
         self.timeout_seconds = timeout_seconds
+        self.address = address
 
     @abc.abstractmethod
     def map_unordered(

@@ -51,6 +51,22 @@ def decoder_resources(codec: type[Codec], given: tuple[str, ...]) -> dict[str, o
     return {name: options[name] for name in known}
 
 
+def last_run_for(context: click.Context, parameter: click.Parameter, value: Path | None) -> Path:
+    """The run that is named, or the last one made here: the callback of an argument RUN."""
+    if value is not None or context.resilient_parsing:
+        return value  # type: ignore[return-value]
+    from rawbench.results.latest import last_runs
+
+    (found,) = last_runs(1)
+    click.echo(f"run: {found}", err=True)
+    return found
+
+
+run_argument = click.argument(
+    "run", required=False, type=click.Path(path_type=Path), callback=last_run_for, metavar="[RUN]"
+)
+
+
 @contextmanager
 def run_folder(out: Path | None) -> Iterator[Path]:
     """The folder asked for, or one that goes away."""

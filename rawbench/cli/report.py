@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import split_commas
+from rawbench.cli.arguments import run_argument, split_commas
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -18,7 +18,7 @@ Examples:
   rawbench report results/measured/sample.json -o report.html --charts charts/
 """
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True,
               metavar="FILE.html")  # fmt: skip
 @click.option("--images", multiple=True, callback=split_commas, metavar="ID,...",
@@ -40,6 +40,7 @@ def report(
     """Write a run's report: one HTML file that works without a network.
 
     RUN is a run folder, its database, or the JSON of a committed run; only a folder with its streams gives pictures.
+    It is the last run made here, unless named.
     """
     from rawbench.report.page import Choice, write_report
 

@@ -38,6 +38,7 @@ Examples:
 @click.option("--seed", type=int, help="Seed for methods that draw random numbers.  [default: 0]")
 @click.option("-j", "--jobs", type=int, metavar="N", help="Worker processes.  [default: 1]")
 @click.option("--executor", metavar="NAME", help="Where cells run; see 'rawbench executors list'.")
+@click.option("--address", help="Of a Ray cluster, with --executor ray.  [default: one of this machine]")
 @click.option("--timeout", "timeout_seconds", type=float, metavar="SECONDS", help="End a cell that takes longer.")
 @click.option("--timing/--no-timing", default=None,
               help="A timing pass after the measurements, on the first image of each size.")  # fmt: skip

@@ -14,13 +14,9 @@ import click
 @click.option("--json", "as_json", is_flag=True, help="As JSON.")
 def runs(folder: Path, as_json: bool) -> None:
     """List the runs in FOLDER (rawbench-runs unless named), the last one first: when, what and by which command."""
-    from rawbench.errors import UsageError
-    from rawbench.results.store import DATABASE
+    from rawbench.results.latest import runs_below
 
-    found = sorted(path.parent for path in folder.glob(f"*/{DATABASE}"))
-    if not found:
-        raise UsageError(f"{folder} holds no runs")
-    rows = sorted((_described(path) for path in found), key=lambda row: row["last_run"], reverse=True)
+    rows = sorted((_described(path) for path in runs_below(folder)), key=lambda row: row["last_run"], reverse=True)
     if as_json:
         click.echo(json.dumps(rows, indent=2))
         return

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from rawbench.cli.arguments import PublishedCommand, published_option, split_commas
+from rawbench.cli.arguments import PublishedCommand, published_option, run_argument, split_commas
 from rawbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ Examples:
   rawbench table RUN --summary --latex --anchor poly --label poly=Polynomial
 """,
 )
-@click.argument("run", type=click.Path(path_type=Path))
+@run_argument
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
 @click.option("--camera", metavar="NAME", help="Only images of this camera.")
 @click.option("--by-camera", is_flag=True, help="A row for each camera, and their macro-average.")
@@ -51,7 +51,8 @@ def table(
 ) -> None:
     """Print a run's rate-distortion table: one row a method and rate point, averaged over images.
 
-    RUN is a run folder, its database, or the JSON of a committed run or reference.
+    RUN is a run folder, its database, or the JSON of a committed run or reference; the last run made here, unless
+    named.
 
     Under the methods stands the ceiling of the images: what the best mapping of the sRGB alone would give. CSV holds
     the methods' rows alone.

@@ -14,3 +14,8 @@ def register_executors(register: Register) -> None:
         "rawbench.executors.process:Process",
         summary="worker processes; one that dies or hangs loses only its own cell",
     )
+    register(
+        "ray",
+        "rawbench.executors.ray:Ray",
+        summary="actors on a Ray cluster, of this machine or at --address; one that dies loses only its own cell",
+    )

@@ -30,6 +30,7 @@ class RunConfig(Options):
     jobs: int = Field(default=1, ge=1, description="worker processes")
     threads: int | None = Field(default=None, ge=1, description="threads of each process; none for the cores, shared")
     executor: str | None = Field(None, description="where cells run; `rawbench executors list`")
+    address: str | None = Field(None, description="of the cluster, for executors that have one")
     timeout_seconds: float | None = Field(default=None, gt=0, description="a cell that takes longer is ended")
     timing: bool = Field(False, description="a timing pass after the measurements")
     out: str | None = Field(None, description="run folder; none for one by the plan")

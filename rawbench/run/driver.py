@@ -18,6 +18,7 @@ from rawbench.errors import RawbenchError
 from rawbench.executor import Work, WorkerDied
 from rawbench.keys import digest_json
 from rawbench.plugins import Catalogue
+from rawbench.results.latest import RUNS
 from rawbench.results.schema import CEILING
 from rawbench.results.store import Outcome, Store
 from rawbench.run.cell import Job, close_benches, prepare_job, run_job
@@ -62,10 +63,10 @@ def default_folder(plan: Plan, config: RunConfig) -> Path:
     """``rawbench-runs/DATASET-DIGEST``: the same command finds the same folder again, and so resumes."""
     part = f"-{config.shard.replace('/', 'of')}" if config.shard else ""
     if config.name:
-        return Path("rawbench-runs") / f"{config.name}{part}"
+        return RUNS / f"{config.name}{part}"
     identity = digest_json([config.dataset, config.split, sorted(m.label for m in plan.methods), config.seed])
     name = "+".join(spec.name for spec in plan.datasets)
-    return Path("rawbench-runs") / f"{name}-{identity[:8]}{part}"
+    return RUNS / f"{name}-{identity[:8]}{part}"
 
 
 def run_plan(
@@ -175,9 +176,10 @@ def _stream_folder(folder: Path) -> Path:
 def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:
     wants_processes = config.jobs > 1 or config.timeout_seconds is not None
     name = config.executor or ("process" if wants_processes else "serial")
-    executor = catalogue.executors.load(name)(config.jobs, config.timeout_seconds)
+    executor = catalogue.executors.load(name)(config.jobs, config.timeout_seconds, config.address)
+    work = Work(run_job, prepare_job, gpus=int(any(job.cell.device == "cuda" for job in jobs)))
     try:
-        with closing(executor.map_unordered(Work(run_job, prepare_job), jobs)) as answers:
+        with closing(executor.map_unordered(work, jobs)) as answers:
             for job, answer in answers:
                 if isinstance(answer, WorkerDied):
                     answer = Outcome(job.cell.key, answer.status, f"{job.cell.title}: {answer.reason}")
