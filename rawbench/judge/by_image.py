@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rawbench.judge.leaderboard import METRIC, Board, Entry, find_anchor
+from rawbench.judge.leaderboard import METRIC, Board, Standing, find_anchor
 from rawbench.results.means import image_curves
 from rawbench.results.rd import Point, quality_at
 
@@ -75,7 +75,7 @@ def image_differences(board: Board, bpp: float, wanted: str | None = None) -> Im
     return ImageDifferences(board.dataset, anchor.method, bpp, tuple(others[p].method for p in shown), tuple(ordered))
 
 
-def _qualities(entry: Entry, bpp: float) -> dict[str, float]:
+def _qualities(entry: Standing, bpp: float) -> dict[str, float]:
     dataset, method = entry.place
     rows = [row for row in entry.run.rows if (row.dataset, row.method) == (dataset, method)]
     return {image: _at(curve, bpp) for (_, image, _), curve in image_curves(rows, METRIC).items()}

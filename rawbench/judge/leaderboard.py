@@ -28,7 +28,7 @@ SPEEDS = ("encode MP/s", "decode MP/s", "decode kMAC/px", "parameters")
 
 
 @dataclass(frozen=True)
-class Entry:
+class Standing:
     """One method of one run on one dataset."""
 
     method: str
@@ -71,7 +71,7 @@ class Board:
 
     dataset: str
     digest: str
-    entries: tuple[Entry, ...]
+    entries: tuple[Standing, ...]
 
     @property
     def images(self) -> dict[str, ImageFacts]:
@@ -93,13 +93,13 @@ def read_runs(folder: Path) -> list[Run]:
 
 def make_boards(runs: Sequence[Run]) -> list[Board]:
     """Group the methods of all runs by the images that they were measured on."""
-    found: dict[tuple[str, str], list[Entry]] = {}
+    found: dict[tuple[str, str], list[Standing]] = {}
     for run in runs:
         for dataset in run.datasets:
             groups = [group for group in run.means if group.dataset == dataset]
             for method in dict.fromkeys(group.method for group in groups):
                 mine = tuple(group for group in groups if group.method == method)
-                found.setdefault((dataset, _digest(run, dataset)), []).append(Entry(method, run, mine))
+                found.setdefault((dataset, _digest(run, dataset)), []).append(Standing(method, run, mine))
     return [Board(dataset, digest, tuple(_ranked(found[dataset, digest]))) for dataset, digest in sorted(found)]
 
 
@@ -108,10 +108,10 @@ def _digest(run: Run, dataset: str) -> str:
     return digest_json(digests)[:12]
 
 
-def _ranked(entries: Sequence[Entry]) -> list[Entry]:
+def _ranked(entries: Sequence[Standing]) -> list[Standing]:
     """By the PSNR within the greatest budget, then within the smaller ones."""
 
-    def key(entry: Entry) -> tuple:
+    def key(entry: Standing) -> tuple:
         points = [best_within(entry.curve, budget) for budget in (*reversed(BUDGETS), math.inf)]
         return (*(-point.quality if point else math.inf for point in points), entry.method, entry.run.name)
 
@@ -124,7 +124,7 @@ def best_within(curve: Sequence[Point], budget: float) -> Point | None:
     return max(affordable, key=lambda point: (point.quality, -point.rate), default=None)
 
 
-def choose_anchor(entries: Sequence[Entry]) -> Entry:
+def choose_anchor(entries: Sequence[Standing]) -> Standing:
     """The method whose BD-rates say the most: over much of the other curves, and not all near -100 % or far above.
 
     The last of the ranking is none, where there are others with a curve: everything is better than the worst.
@@ -134,7 +134,7 @@ def choose_anchor(entries: Sequence[Entry]) -> Entry:
     return max(candidates, key=lambda anchor: sum(told_by(anchor, other) for other in entries if other is not anchor))
 
 
-def told_by(anchor: Entry, test: Entry) -> float:
+def told_by(anchor: Standing, test: Standing) -> float:
     """How much a BD-rate says, 0 to 1: its share of the curve, the less the more the rates are apart."""
     delta = bd_rate(anchor.curve, test.curve)
     if delta.value is None or delta.value <= -100:
@@ -142,7 +142,7 @@ def told_by(anchor: Entry, test: Entry) -> float:
     return covered(anchor, test) / (1 + abs(math.log(1 + delta.value / 100)))
 
 
-def find_anchor(entries: Sequence[Entry], wanted: str | None) -> Entry:
+def find_anchor(entries: Sequence[Standing], wanted: str | None) -> Standing:
     """The method of this name, or the one that ``choose_anchor`` takes where there is none."""
     return next((entry for entry in entries if entry.method == wanted), None) or choose_anchor(entries)
 
@@ -158,7 +158,7 @@ def check_anchor(boards: Sequence[Board], wanted: str | None) -> None:
         raise UsageError(f"no method {wanted!r} to be the anchor{suggest(wanted, names)}")
 
 
-def covered(anchor: Entry, test: Entry) -> float:
+def covered(anchor: Standing, test: Standing) -> float:
     """The share of a curve's range of quality that its BD-rate is over; 0 where there is none."""
     delta = bd_rate(anchor.curve, test.curve)
     if delta.overlap is None:
