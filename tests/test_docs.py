@@ -87,7 +87,8 @@ def test_every_public_name_is_in_the_reference():
     shown = PAGES["api"]
     for name in rawbench.__all__:
         module = getattr(getattr(rawbench, name), "__module__", "")
-        known = f"::: {module}\n" in shown or f"::: {module}.{name}\n" in shown
+        alias = re.search(rf"^::: rawbench\.[\w.]+\.{name}$", shown, re.MULTILINE)  # knows no module of its own
+        known = f"::: {module}\n" in shown or f"::: {module}.{name}\n" in shown or alias
         assert known or name in ("__version__", "hookimpl"), name
 
 
