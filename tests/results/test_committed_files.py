@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import tomllib
 from pathlib import Path
 
 import click
@@ -11,6 +12,7 @@ import pytest
 from rawbench.judge.gate import Subset, exit_code, judge_run
 from rawbench.judge.leaderboard import read_runs
 from rawbench.judge.reference import read_reference
+from rawbench.results.checked import FILE as CHECKED
 from rawbench.results.committed import portable_command
 from rawbench.results.run import read_run
 
@@ -70,3 +72,14 @@ def test_references_judge_all_that_they_hold(path):
 )  # fmt: skip
 def test_a_kept_command_is_of_no_machine(line, kept):
     assert portable_command(line) == kept
+
+
+def test_what_the_package_looks_for_is_packed_into_it():
+    root = RESULTS.parent
+    built = tomllib.loads((root / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    asked = {
+        CHECKED,
+        *(n for p in (root / "rawbench").rglob("*.py") for n in re.findall(r'shipped\("(.+?)"\)', p.read_text())),
+    }
+    assert asked == {"checked.json", "golden", "published.csv"}
+    assert built["force-include"] == {f"results/{name}": f"rawbench/shipped/{name}" for name in asked}
