@@ -169,12 +169,12 @@ def main() -> None:
         code = group.main(standalone_mode=False)
     except RawbenchError as error:
         code = _say(str(error), error.exit_code)
-    except click.exceptions.Abort:
+    except (click.exceptions.Abort, KeyboardInterrupt):
         code = _say("stopped", INTERRUPTED)
     except click.ClickException as error:
         error.show()
         code = error.exit_code
-    except (Exception, SystemExit) as error:  # a plugin that calls sys.exit(0) has done nothing that is fine
+    except BaseException as error:  # a plugin that calls sys.exit(0) has done nothing that is fine
         code = internal_error(error, whole)
     sys.exit(code if isinstance(code, int) else 0)
 

@@ -15,6 +15,8 @@ import sys, click, rawbench
 def stumble(how):
     if how == "exit":
         sys.exit(0)
+    if how == "close":
+        raise GeneratorExit
     raise RuntimeError("lost\\nin detail")
 @rawbench.hookimpl
 def register_commands(register):
@@ -33,7 +35,7 @@ def test_what_nobody_expected_has_a_code_and_a_line_of_its_own(stumble):
     ended = stumble()
     assert ended.code == 5
     assert ended.err == (
-        "rawbench: internal error: RuntimeError: lost in detail (stumbling.py:8); "
+        "rawbench: internal error: RuntimeError: lost in detail (stumbling.py:10); "
         "'rawbench --traceback ...' shows where\n"
     )
 
@@ -41,11 +43,12 @@ def test_what_nobody_expected_has_a_code_and_a_line_of_its_own(stumble):
 def test_and_a_traceback_on_request(stumble):
     ended = stumble("--traceback")
     assert ended.code == 5 and 'raise RuntimeError("lost' in ended.err
-    assert ended.err.endswith("rawbench: internal error: RuntimeError: lost in detail (stumbling.py:8)\n")
+    assert ended.err.endswith("rawbench: internal error: RuntimeError: lost in detail (stumbling.py:10)\n")
 
 
-def test_a_plugin_that_ends_the_program_is_no_success(stumble):
-    assert stumble("--how", "exit").code == 5
+@pytest.mark.parametrize("how", ["exit", "close"])
+def test_a_plugin_that_ends_the_program_is_no_success(stumble, how):
+    assert stumble("--how", how).code == 5
 
 
 def test_a_reader_that_goes_ends_nothing(tiny_plugin, tmp_path):
