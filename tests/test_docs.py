@@ -87,7 +87,8 @@ def test_every_public_name_is_in_the_reference():
     shown = PAGES["api"]
     for name in rawbench.__all__:
         module = getattr(getattr(rawbench, name), "__module__", "")
-        known = f"::: {module}\n" in shown or f"::: {module}.{name}\n" in shown
+        # An alias is of the module of what it stands for.
+        known = f"::: {module}\n" in shown or re.search(rf"^::: rawbench\S*\.{name}$", shown, re.MULTILINE)
         assert known or name in ("__version__", "hookimpl"), name
 
 
