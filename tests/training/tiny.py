@@ -110,4 +110,9 @@ def write_manifest(folder: Path, rows: list[dict]) -> None:
 if __name__ == "__main__":
     from rawbench.training import train
 
-    train(PlainTask if "--plain" in sys.argv else TinyTask, Path(sys.argv[1]), Path(sys.argv[2]), resume="--resume" in sys.argv)
+    train(
+        PlainTask if "--plain" in sys.argv else TinyTask,
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        resume="--resume" in sys.argv,
+    )
