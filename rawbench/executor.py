@@ -25,6 +25,10 @@ class WorkerDied:
     reason: str
 
 
+def _anywhere(worker: int) -> None:
+    """A worker that needs no place of its own."""
+
+
 @dataclass(frozen=True)
 class Work(Generic[T]):
     """A job function with what comes before it and does not count: an executor calls ``prepare``, then the whole.
@@ -34,11 +38,14 @@ class Work(Generic[T]):
         prepare: starts what the job will wait for, in the process where it will run; never raises, and may be left
             out: the outcome is the same.
         gpus: how many a worker needs, for executors that hand them out.
+        begin: takes a worker's number, from 0, in its own process before its first job, where the executor has not
+            placed its workers itself; one in the place of a lost one has that one's number.
     """
 
     do: Callable[[T], Any]
     prepare: Callable[[T], None]
     gpus: int = 0
+    begin: Callable[[int], None] = _anywhere
 
     def __call__(self, job: T) -> Any:
         return self.do(job)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from tests.browser import browser  # noqa: F401
 from tests.panoramas import panorama, scenes  # noqa: F401
 
 # One of several workers has a core to itself; libraries ask when they are imported.

@@ -96,6 +96,25 @@ def write_step_summary(markdown: str) -> None:
         raise RawbenchError(f"cannot write the job's summary {name}: {error.strerror}") from None
 
 
+class Device(click.ParamType):
+    """``auto``, ``cpu``, ``cuda``, or ``cuda:N`` for one of several cards."""
+
+    name = "device"
+
+    def __init__(self, *, auto: bool = True) -> None:
+        self.known = ["auto"] * auto + ["cpu", "cuda", "cuda:N"]
+
+    def get_metavar(self, param: click.Parameter, ctx: click.Context | None = None) -> str:
+        return f"[{'|'.join(self.known)}]"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from rawbench.run.device import DEVICE
+
+        if not re.fullmatch(DEVICE, value) or (value == "auto" and "auto" not in self.known):
+            self.fail(f"{value!r} is not one of {', '.join(self.known)}.", param, ctx)
+        return value
+
+
 class PublishedCommand(click.Command):
     """Knows ``--published`` alone, and ``--published FILE.csv``: only a name that ends so belongs to it."""
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from rawbench.cli.arguments import split_commas
+from rawbench.cli.arguments import Device, split_commas
 from rawbench.cli.catalogue import catalogue_of
 from rawbench.errors import RawbenchError
 
@@ -29,7 +29,7 @@ Examples:
 """
 )
 @click.argument("method", metavar="METHOD[:OPTION=VALUE]...")
-@click.option("--device", type=click.Choice(["cpu", "cuda"]), default="cpu", show_default=True,
+@click.option("--device", type=Device(auto=False), default="cpu", show_default=True,
               help="Where to compute.")  # fmt: skip
 @click.option("--only", multiple=True, callback=split_commas, metavar="CHECK,...", help="Only these checks.")
 @click.option("--golden", type=click.Path(path_type=Path), metavar="DIR",
@@ -58,11 +58,12 @@ def check(
     is told with its reason. What came of all checks is kept by the digest of the method's code, options and weights:
     tables say by it whether a method passed.
     """
+    from rawbench.run.device import resolve_device
     from rawbench.testing.checks import examine
     from rawbench.testing.golden import write_golden as write
     from rawbench.testing.golden_files import golden_folder
 
-    catalogue = catalogue_of()
+    catalogue, device = catalogue_of(), resolve_device(device)
     if write_golden:
         for path in write(method, golden or Path("results/golden"), catalogue, device, replace):
             click.echo(path)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import decoder_resources, method_of_stream
+from rawbench.cli.arguments import Device, decoder_resources, method_of_stream
 from rawbench.errors import naming
 
 
@@ -26,7 +26,7 @@ Examples:
               help=".npy: float32 (3, H, W); .tif, .tiff: 16 bits.")  # fmt: skip
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
               help="Where the method's own files are, for those that need it (weights=FILE).")  # fmt: skip
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=Device(), default="auto", show_default=True)
 def decode(stream: Path, srgb: Path, rendition: str, output: Path, options: tuple[str, ...], device: str) -> None:
     """Rebuild a raw image from a stream and the sRGB, and nothing else."""
     from rawbench.camera.tensors import srgb_tensor

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from rawbench.cli.arguments import Device
 from rawbench.cli.catalogue import catalogue_of
 
 
@@ -25,7 +26,7 @@ Examples:
               help="Of the rendered sRGB: png, png16, jpeg10 ... jpeg100; png16 also says that IMAGE has 16 bits."
               )  # fmt: skip
 @click.option("--rate-point", metavar="N|NAME", help="Number from 0 (fewest bytes), or name.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=Device(), default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 def encode(
     method: str,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rawbench.cli.arguments import Device
 from rawbench.cli.catalogue import catalogue_of
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ Examples:
               )  # fmt: skip
 @click.option("--white", type=click.IntRange(1, 65535), metavar="N", help="White level, where PHOTO says a wrong one.")
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Photographs at a time.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=Device(), default="auto", show_default=True)
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.pass_context
 def pack(

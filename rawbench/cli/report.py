@@ -6,17 +6,19 @@ from pathlib import Path
 
 import click
 
-from rawbench.cli.arguments import run_argument, split_commas
+from rawbench.cli.arguments import PublishedCommand, published_option, run_argument, split_commas
 from rawbench.cli.catalogue import catalogue_of
 
 
 @click.command(
+    cls=PublishedCommand,
     epilog="""\b
 Examples:
   rawbench report rawbench-runs/sample-1a2b3c4d -o report.html
   rawbench report RUN -o report.html --images city_2,sunset_1 --bpp 0.05
   rawbench report results/measured/sample.json -o report.html --charts charts/
-"""
+  rawbench report RUN --published mine.csv
+""",
 )
 @run_argument
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True,
@@ -26,7 +28,9 @@ Examples:
 @click.option("--bpp", type=click.FloatRange(min=1e-6), default=0.1, show_default=True,
               help="Where one rate point of a method must do, that nearest to this rate.")  # fmt: skip
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")
-@click.option("--anchor", metavar="METHOD", help="What BD-rates and differences are against.  [default: chosen]")
+@click.option("--anchor", metavar="METHOD",
+              help="What BD-rates and differences are against at first.  [default: chosen]")  # fmt: skip
+@published_option
 @click.option("--charts", type=click.Path(path_type=Path), metavar="DIR", help="Write every chart as SVG and PNG too.")
 def report(
     run: Path,
@@ -35,6 +39,7 @@ def report(
     bpp: float,
     metrics: tuple[str, ...],
     anchor: str | None,
+    published: tuple[str, ...],
     charts: Path | None,
 ) -> None:
     """Write a run's report: one HTML file that works without a network.
@@ -44,7 +49,7 @@ def report(
     """
     from rawbench.report.page import Choice, write_report
 
-    for line in write_report(run, output, catalogue_of(), Choice(images, bpp, metrics, anchor), charts):
+    for line in write_report(run, output, catalogue_of(), Choice(images, bpp, metrics, anchor, published), charts):
         click.echo(line, err=True)
     click.echo(f"{output}: {output.stat().st_size / 1e6:.2f} MB")
     if charts is not None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from rawbench.cli.arguments import split_commas
+from rawbench.cli.arguments import Device, split_commas
 from rawbench.cli.catalogue import catalogue_of
 
 CELL_FAILED = 4
@@ -34,7 +34,7 @@ Examples:
               help="Metrics, separated by commas; 'all' for every one.  [default: the standard ones]")  # fmt: skip
 @click.option("--limit", type=int, metavar="N", help="Only the first N images.")
 @click.option("--images", multiple=True, callback=split_commas, metavar="ID,...", help="Only these images.")
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), help="Where to compute.  [default: auto]")
+@click.option("--device", type=Device(), help="Where to compute.  [default: auto]")
 @click.option("--seed", type=int, help="Seed for methods that draw random numbers.  [default: 0]")
 @click.option("-j", "--jobs", type=int, metavar="N", help="Worker processes.  [default: 1]")
 @click.option("--executor", metavar="NAME", help="Where cells run; see 'rawbench executors list'.")

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from rawbench.cli.arguments import Device, decoder_resources, method_of_stream
+
 
 @click.command(
     epilog="""\b
@@ -22,10 +24,9 @@ Examples:
 @click.option("--force", is_flag=True, help="Decode even if the JPEG's pixels were changed since.")
 @click.option("--option", "options", multiple=True, metavar="NAME=VALUE",
               help="Where the method's own files are, for those that need it (weights=FILE).")  # fmt: skip
-@click.option("--device", type=click.Choice(["auto", "cpu", "cuda"]), default="auto", show_default=True)
+@click.option("--device", type=Device(), default="auto", show_default=True)
 def unpack(file: Path, output: Path, cfa: bool, force: bool, options: tuple[str, ...], device: str) -> None:
     """Rebuild the raw of a packed JPEG, as a DNG that raw converters open."""
-    from rawbench.cli.arguments import decoder_resources, method_of_stream
     from rawbench.cli.progress import make_steps
     from rawbench.errors import naming
     from rawbench.files import read_bytes

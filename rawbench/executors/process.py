@@ -38,7 +38,7 @@ class Process(Executor):
         self, function: Callable[[T], Any] | Work[T], jobs: Iterable[T]
     ) -> Iterator[tuple[T, Any | WorkerDied]]:
         waiting = iter(jobs)
-        workers = [_start(function) for _ in range(self.jobs)]
+        workers = [_start(function, number) for number in range(self.jobs)]
         try:
             for worker in workers:
                 _give(worker, waiting)
@@ -47,7 +47,7 @@ class Process(Executor):
                     job = workers[index].job
                     if isinstance(outcome, WorkerDied):
                         _end(workers[index])
-                        workers[index] = _start(function)
+                        workers[index] = _start(function, index)
                     _give(workers[index], waiting)
                     yield job, outcome
         finally:
@@ -78,14 +78,16 @@ class Process(Executor):
         return time.monotonic() - since > self.timeout_seconds
 
 
-def _start(function: Callable[[Any], Any]) -> _Worker:
+def _start(function: Callable[[Any], Any], number: int) -> _Worker:
     ours, theirs = multiprocessing.Pipe()
-    process = start_worker(_work, theirs, function)
+    process = start_worker(_work, theirs, function, number)
     theirs.close()
     return _Worker(process, ours)
 
 
-def _work(pipe: Connection, function: Callable[[Any], Any]) -> None:
+def _work(pipe: Connection, function: Callable[[Any], Any], number: int) -> None:
+    if isinstance(function, Work):
+        function.begin(number)
     while True:
         try:
             job = pipe.recv()

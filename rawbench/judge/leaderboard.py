@@ -167,6 +167,46 @@ def covered(anchor: Standing, test: Standing) -> float:
     return (delta.overlap[1] - delta.overlap[0]) / (max(finite) - min(finite))
 
 
+@dataclass(frozen=True)
+class AgainstAnchor:
+    """BD-rates of a board's methods against one of them.
+
+    Attributes:
+        heading: of the column.
+        cells: one for each entry of the board.
+        lines: what the BD-rates rest on, or why there is none.
+    """
+
+    heading: str
+    cells: tuple[str, ...]
+    lines: tuple[str, ...]
+
+
+def titles_of(board: Board) -> list[str]:
+    """What the entries are called: their methods, with the run where a method stands twice."""
+    names = [entry.method for entry in board.entries]
+    return [f"{e.method} ({e.run.name})" if names.count(e.method) > 1 else e.method for e in board.entries]
+
+
+def against_anchor(board: Board, anchor: Standing) -> AgainstAnchor:
+    """The BD-rates of a board against one of its entries."""
+    cells, overlaps = [], []
+    lacking: dict[str, list[str]] = {}
+    for title, entry in zip(titles_of(board), board.entries, strict=True):
+        delta = bd_rate(anchor.curve, entry.curve)
+        cells.append("anchor" if entry is anchor else "none" if delta.value is None else _percent(delta.value))
+        if entry is anchor:
+            continue
+        if delta.value is None:
+            lacking.setdefault(delta.reason, []).append(title)
+        else:
+            overlaps.append(f"{title} {100 * covered(anchor, entry):.0f} % ({delta.test_points} points)")
+    lines = [f"no BD-rate of {', '.join(titles)}: {reason}" for reason, titles in lacking.items()]
+    if overlaps:
+        lines.append(f"BD-rates are over a part of each method's PSNRs: {', '.join(overlaps)}")
+    return AgainstAnchor(f"BD-rate to {anchor.method}", tuple(cells), tuple(lines))
+
+
 def board_table(board: Board, wanted: str | None = None) -> tuple[list[str], list[list[str]], list[str]]:
     """Headings, cells, and what the BD-rates rest on or why there is none.
 
@@ -174,33 +214,21 @@ def board_table(board: Board, wanted: str | None = None) -> tuple[list[str], lis
         board: from ``make_boards``.
         wanted: method to be the anchor of BD-rates, where the board has it.
     """
-    anchor = find_anchor(board.entries, wanted)
+    rates = against_anchor(board, find_anchor(board.entries, wanted))
     costs = [costs_of(entry.run, entry.method) for entry in board.entries]
     speeds = [title for title in SPEEDS if any(title in cost for cost in costs)]
-    names = [entry.method for entry in board.entries]
     head = ["method", "bpp", *(f"PSNR up to {budget:g} bpp" for budget in BUDGETS), "best PSNR"]
-    head += [f"BD-rate to {anchor.method}", *speeds, "check"]
+    head += [rates.heading, *speeds, "check"]
     failures = any(entry.failed for entry in board.entries)
-    body, reasons, overlaps = [], [], []
-    lacking: dict[str, list[str]] = {}
-    for entry, cost in zip(board.entries, costs, strict=True):
-        delta = bd_rate(anchor.curve, entry.curve)
-        title = f"{entry.method} ({entry.run.name})" if names.count(entry.method) > 1 else entry.method
+    body, lacking = [], []
+    for title, entry, cost, rate in zip(titles_of(board), board.entries, costs, rates.cells, strict=True):
         row = [title, _range(entry.curve), *(_point_text(best_within(entry.curve, b)) for b in BUDGETS)]
-        row += [_point_text(best_within(entry.curve, math.inf), with_rate=True)]
-        row += ["anchor" if entry is anchor else "none" if delta.value is None else _percent(delta.value)]
+        row += [_point_text(best_within(entry.curve, math.inf), with_rate=True), rate]
         row += [cost_text(name, cost.get(name)) for name in speeds] + [check_word(entry.run, entry.method)]
         body.append([*row, str(entry.failed or "")] if failures else row)
         if entry.partial:
-            reasons.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
-        if delta.value is not None and entry is not anchor:
-            overlaps.append(f"{title} {100 * covered(anchor, entry):.0f} % ({delta.test_points} points)")
-        elif entry is not anchor:
-            lacking.setdefault(delta.reason, []).append(title)
-    reasons += [f"no BD-rate of {', '.join(titles)}: {reason}" for reason, titles in lacking.items()]
-    if overlaps:
-        reasons.append(f"BD-rates are over a part of each method's PSNRs: {', '.join(overlaps)}")
-    return [*head, "failed"] if failures else head, body, reasons
+            lacking.append(f"{title}: {entry.partial} of {len(entry.groups)} rate points lack images and are left out")
+    return [*head, "failed"] if failures else head, body, [*lacking, *rates.lines]
 
 
 def best_cells(head: Sequence[str], body: Sequence[Sequence[str]]) -> set[tuple[int, int]]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 # Okabe and Ito's colours, told apart by most colour-blind readers, darkest first; then some of Tol's.
 COLOURS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7A5C00", "#56B4E9", "#E69F00", "#332288", "#882255", "#44AA99",
-    "#999933", "#661100",
+    "#999933", "#661100", "#117733", "#AA4499", "#6699CC", "#BB5566",
 )  # fmt: skip
 SHAPES = ("circle", "square", "triangle-up", "diamond", "cross", "triangle-down", "triangle-right", "triangle-left")
 LEAST_BPP = 1e-4

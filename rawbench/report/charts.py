@@ -6,6 +6,7 @@ has a parameter ``hidden``, the methods that are switched off in the page's lege
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -40,6 +41,8 @@ class Chart:
         spec: Vega-Lite, without data.
         data: names of the data sets that it draws.
         group: the section of the page.
+        field: what its y axis draws, in the names of Vega's signals; "" where the page has no limits of its axes.
+        quality: what that is called.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Chart:
     spec: Mapping[str, Any]
     data: tuple[str, ...]
     group: str
+    field: str = ""
+    quality: str = ""
 
 
 def make_charts(run: Run, data: Mapping[str, list], metrics: Sequence[str]) -> list[Chart]:
@@ -81,11 +86,7 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
     several = len(names_of(data["means"], "dataset")) > 1
     inside = alt.datum.dataset == dataset
     x, y = rate_axis(data["cells"]), quality_axis(metric)
-    base = alt.Chart(alt.NamedData("means")).transform_filter(inside)
-    line = base.mark_line(strokeWidth=2, interpolate="linear").encode(x=x, y=y, color=scales["colour"], order="order:Q")
-    points = base.mark_point(filled=True, size=70, opacity=1).encode(
-        x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=tooltip_of(metric, ("images:Q", "images"))
-    )
+    means = alt.Chart(alt.NamedData("means")).transform_filter(inside)
     tooltip = tooltip_of(metric, ("image:N", "image"), ("camera:N", "camera"))
     images = (
         alt.Chart(alt.NamedData("cells"))
@@ -93,6 +94,7 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
         .mark_point(filled=True, size=16, opacity=0.28)
         .encode(x=x, y=y, color=scales["colour"], tooltip=tooltip)
     )
+    line, points = _mean_curves(metric, scales, means, x)
     layers = images + line + points
     caption = "Lines join the means over images; the faint points are the images. Rate on a log axis."
     inside = (alt.datum.level == "all") & (alt.datum.dataset == dataset)
@@ -101,7 +103,41 @@ def rd_chart(metric: str, scales: Mapping[str, Any], data: Mapping[str, list], d
         caption += " Dashed: the ceiling, the best that a mapping of the sRGB alone can give."
     name = f"rd-{metric}" + (f"-{slug(dataset)}" if several else "")
     title = {"psnr": "PSNR", "ssim": "SSIM"}.get(metric, metric) + " against rate" + (f", {dataset}" if several else "")
-    return Chart(name, title, caption, finish(layers, 400), ("means", "cells", "ceilings"), "curves")
+    spec, sets = finish(layers, 400), ("means", "cells", "ceilings")
+    what = f"1 − {metric}" if drawn(metric) != metric else metric
+    return Chart(name, title, caption, spec, sets, "curves", re.sub(r"\W", "_", drawn(metric)), what)
+
+
+def _mean_curves(metric: str, scales: Mapping[str, Any], means: alt.Chart, x: alt.X) -> tuple[alt.Chart, alt.Chart]:
+    """Lines that join the means over images, and a mark at each."""
+    y = quality_axis(metric)
+    line = means.mark_line(strokeWidth=2, interpolate="linear").encode(
+        x=x, y=y, color=scales["colour"], order="order:Q"
+    )
+    points = means.mark_point(filled=True, size=70, opacity=1).encode(
+        x=x, y=y, color=scales["colour"], shape=scales["shape"], tooltip=tooltip_of(metric, ("images:Q", "images"))
+    )
+    return line, points
+
+
+def board_chart(name: str, metric: str, scales: Mapping[str, Any], means: Sequence[Mapping[str, Any]]) -> Chart:
+    """Mean curves alone, of a data set that is called as the chart; ``means`` are its records."""
+    import altair as alt
+
+    line, points = _mean_curves(metric, scales, alt.Chart(alt.NamedData(name)), rate_axis(means))
+    caption = "Lines join the means over images. Rate on a log axis."
+    return Chart(name, "PSNR against rate", caption, finish(line + points, 340), (name,), "curves",
+                 drawn(metric), metric)  # fmt: skip
+
+
+def zoomable(chart: Chart) -> Mapping[str, Any]:
+    """The chart's specification, with axes that are moved by dragging and zoomed by ctrl and the wheel."""
+    if not chart.field:
+        return chart.spec
+    zoom = {"type": "interval", "encodings": ["x", "y"], "zoom": "wheel![event.ctrlKey || event.metaKey]"}
+    first, *others = chart.spec["layer"]
+    first = {**first, "params": [{"name": "zoom", "select": zoom, "bind": "scales"}]}
+    return {**chart.spec, "layer": [first, *others]}
 
 
 def _ceiling_rule(metric: str, inside: Any) -> alt.LayerChart:

@@ -40,8 +40,6 @@ _MAP_COLOURS = np.array(
      [196, 182, 107], [255, 233, 69]], dtype=np.float32,
 )  # fmt: skip
 QUALITY = 82
-WIDTHS = (520, 420, 340, 260, 180)  # tried from the largest
-TEXT_BYTES = 700  # of a picture's caption and markup, at most
 DECADES = 3  # of errors that the maps show: linear ones are black but for the worst method
 
 
@@ -193,21 +191,6 @@ def _decode_image(run: Path, results: Run, catalogue: Catalogue, sample: Sample,
     return DecodedImage(sample, tuple(methods), tuple(left_out))
 
 
-def draw_to_fit(images: Sequence[DecodedImage], room: int) -> list[ImagePictures]:
-    """Pictures of all images, as large as a page has room for; the smallest where it has none.
-
-    Args:
-        images: decoded.
-        room: bytes for all pictures; the texts around them are counted at a fixed size.
-    """
-    drawn: list[ImagePictures] = []
-    for width in WIDTHS:
-        drawn = [draw_image(image, width) for image in images]
-        if sum(len(one.address) + TEXT_BYTES for image in drawn for one in image.pictures) <= room:
-            break
-    return drawn
-
-
 def draw_image(image: DecodedImage, width: int) -> ImagePictures:
     """Pictures of an image and of what all methods made of it.
 
@@ -216,8 +199,8 @@ def draw_image(image: DecodedImage, width: int) -> ImagePictures:
         width: of a picture, in pixels; smaller images keep theirs.
     """
     sample = image.sample
-    render = _renderer(sample)
-    errors = {found.method: (found.raw - sample.raw).abs().amax(dim=0) for found in image.methods}
+    render = renderer(sample)
+    errors = errors_of(image)
     scale = common_scale(list(errors.values()))
     methods = []
     for found in image.methods:
@@ -227,12 +210,7 @@ def draw_image(image: DecodedImage, width: int) -> ImagePictures:
         maps = tuple(_map_picture(name, title, values, width) for title, values in found.maps.items())
         methods.append(MethodPictures(name, found.caption, rebuilt, erred, maps))
     originals = (
-        picture(
-            "sRGB",
-            "what the decoder sees",
-            _pixels((sample.srgb.int() // code_step(sample.srgb)).to(torch.uint8)),
-            width,
-        ),
+        picture("sRGB", "what the decoder sees", srgb_pixels(sample), width),
         picture("raw", "rendered by the plain ISP", render(sample.raw), width),
     )
     title = f"{sample.info.id}, {sample.info.camera}" + (" (simulated)" if sample.info.simulated else "")
@@ -284,7 +262,7 @@ def common_scale(errors: Sequence[torch.Tensor]) -> float:
     return next(step * unit for step in (1, 1.5, 2, 3, 4, 5, 6, 8, 10) if step * unit >= top)
 
 
-def _renderer(sample: Sample) -> Callable[[torch.Tensor], np.ndarray]:
+def renderer(sample: Sample) -> Callable[[torch.Tensor], np.ndarray]:
     """raw (3, H, W) -> uint8 (H, W, 3), through the camera's matrix; camera colours where that is not known."""
     matrix = matrix_to_srgb(sample.info)
     on_device = torch.eye(3) if matrix is None else torch.tensor(matrix, dtype=torch.float32)
@@ -293,6 +271,16 @@ def _renderer(sample: Sample) -> Callable[[torch.Tensor], np.ndarray]:
         return _pixels((srgb_encode(render_linear(raw, on_device)) * 255).round().to(torch.uint8))
 
     return render
+
+
+def errors_of(image: DecodedImage) -> dict[str, torch.Tensor]:
+    """The errors of each method: the greatest of the three channels, (H, W)."""
+    return {found.method: (found.raw - image.sample.raw).abs().amax(dim=0) for found in image.methods}
+
+
+def srgb_pixels(sample: Sample) -> np.ndarray:
+    """The sRGB as uint8 (H, W, 3)."""
+    return _pixels((sample.srgb.int() // code_step(sample.srgb)).to(torch.uint8))
 
 
 def _pixels(image: torch.Tensor) -> np.ndarray:
@@ -331,10 +319,16 @@ def picture(title: str, caption: str, pixels: np.ndarray, width: int, smooth: bo
     elif not smooth and image.width < width:
         factor = max(1, width // image.width)
         image = image.resize((image.width * factor, image.height * factor), Image.Resampling.NEAREST)
+    return Picture(title, caption, webp_address(np.asarray(image)), image.height, image.width)
+
+
+def webp_address(pixels: np.ndarray) -> str:
+    """Pixels, uint8 (H, W, 3), as an address that holds them."""
+    from PIL import Image
+
     buffer = io.BytesIO()
-    image.save(buffer, "WEBP", quality=QUALITY, method=4)
-    address = "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-    return Picture(title, caption, address, image.height, image.width)
+    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", quality=QUALITY, method=4)
+    return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
 def error_gradient() -> str:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
 from rawbench.errors import UsageError, suggest
 from rawbench.files import read_toml
 from rawbench.options import Options, split_unescaped
+from rawbench.run.device import DEVICE
 
 
 class RunConfig(Options):
@@ -25,7 +26,7 @@ class RunConfig(Options):
     metrics: tuple[str, ...] = Field((), description="metrics; none for the standard ones, `all` for every one")
     limit: int | None = Field(default=None, ge=1, description="only the first images")
     images: tuple[str, ...] = Field((), description="only these images")
-    device: Literal["auto", "cpu", "cuda"] = Field("auto", description="where to compute")
+    device: str = Field("auto", pattern=f"^({DEVICE})$", description="where to compute: auto, cpu, cuda or cuda:N")
     seed: int = Field(0, description="for methods that draw random numbers")
     jobs: int = Field(default=1, ge=1, description="worker processes")
     threads: int | None = Field(default=None, ge=1, description="threads of each process; none for the cores, shared")

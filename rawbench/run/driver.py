@@ -11,6 +11,7 @@ from collections.abc import Container, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -24,6 +25,7 @@ from rawbench.results.store import Outcome, Store
 from rawbench.run.cell import Job, close_benches, prepare_job, run_job
 from rawbench.run.config import RunConfig
 from rawbench.run.description import describe_run
+from rawbench.run.device import take_gpu, visible_gpus
 from rawbench.run.lock import locked
 from rawbench.run.plan import Cell, Plan
 
@@ -177,7 +179,8 @@ def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterat
     wants_processes = config.jobs > 1 or config.timeout_seconds is not None
     name = config.executor or ("process" if wants_processes else "serial")
     executor = catalogue.executors.load(name)(config.jobs, config.timeout_seconds, config.address)
-    work = Work(run_job, prepare_job, gpus=int(any(job.cell.device == "cuda" for job in jobs)))
+    on_gpu = any(job.cell.device == "cuda" for job in jobs)
+    work = Work(run_job, prepare_job, int(on_gpu), partial(take_gpu, visible_gpus() if on_gpu else ()))
     try:
         with closing(executor.map_unordered(work, jobs)) as answers:
             for job, answer in answers:

@@ -133,7 +133,7 @@ def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     Args:
         config: the run.
         catalogue: the plugins.
-        device: ``cpu``, ``cuda``, or ``auto`` for what this machine has.
+        device: ``cpu``, ``cuda``, ``cuda:N``, or ``auto`` for what this machine has.
 
     Raises:
         UsageError: an unknown name, option, rate point or image.
@@ -142,7 +142,7 @@ def make_plan(config: RunConfig, catalogue: Catalogue, device: str) -> Plan:
     datasets = [dataset_spec(text, catalogue) for text in config.dataset]
     _refuse_twice([d.label for d in datasets], "dataset")
     images = {dataset.label: _images(dataset, config, catalogue) for dataset in datasets}
-    if device == "auto":
+    if device not in ("cpu", "cuda"):
         device = resolve_device(device)
     methods = [method_spec(text, catalogue) for text in _expand(config.methods, catalogue)]
     metrics = metric_names(config.metrics, catalogue)

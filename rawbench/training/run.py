@@ -24,7 +24,7 @@ from rawbench.training.plan import Plan, steps_within
 from rawbench.training.provenance import describe_frames, versions
 from rawbench.training.record import Means, Recorder
 from rawbench.training.seeds import MODEL, VALIDATION_PATCHES, seed_of
-from rawbench.training.steps import Stepper, any_rank
+from rawbench.training.steps import Stepper, any_rank, sum_over_ranks
 from rawbench.training.task import Task
 from rawbench.training.validation import Best, Validator
 
@@ -225,7 +225,7 @@ class Run:
     def _after_step(self) -> None:
         if self.step % self.config.log_every == 0:
             counts = {"rate_factor": self.stepper.rate_factor, "skipped": self.stepper.skipped}
-            self._record("train", {**counts, **self.means.take()}, f"  (of {self.plans[-1].steps} steps)")
+            self._record("train", {**counts, **self._train_figures()}, f"  (of {self.plans[-1].steps} steps)")
         if self.step % self.config.validate_every == 0:
             self.validate()
             if self.config.minutes is not None:
@@ -238,6 +238,11 @@ class Run:
         if every is not None and now - self.exported_time >= every * 60:
             self.export()
             self.exported_time = now
+
+    def _train_figures(self) -> dict[str, float]:
+        """The means of the steps' scalars since they were last asked for, over all processes."""
+        means = {name: torch.tensor(value, dtype=torch.float64) for name, value in self.means.take().items()}
+        return {n: float(v) / self.fabric.world_size for n, v in sum_over_ranks(self.fabric, means).items()}
 
     def validate(self) -> None:
         """Look at the validation split, and keep the weights if they are the best yet."""

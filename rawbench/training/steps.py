@@ -121,3 +121,19 @@ def any_rank(fabric: Fabric, flag: bool) -> bool:
         return flag
     flags = torch.tensor(float(flag), device=fabric.device)
     return bool(cast(torch.Tensor, fabric.all_reduce(flags, reduce_op="sum")) > 0)
+
+
+def sum_over_ranks(fabric: Fabric, sums: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return the sums over all processes of what each of them has, by the names that the first one knows.
+
+    Args:
+        fabric: launched.
+        sums: float64 numbers on the CPU; a process may lack some.
+    """
+    if fabric.world_size == 1:
+        return dict(sums)
+    names = fabric.broadcast(list(sums))
+    nothing = torch.zeros((), dtype=torch.float64)
+    own = torch.stack([sums.get(name, nothing) for name in names]) if names else torch.zeros(0, dtype=torch.float64)
+    everywhere = cast(torch.Tensor, fabric.all_reduce(own.to(fabric.device), reduce_op="sum"))
+    return dict(zip(names, everywhere.cpu(), strict=True))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import torch
 from lightning_fabric import Fabric
@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from rawbench.errors import RawbenchError
 from rawbench.training.patches import FramePatches
 from rawbench.training.seeds import VALIDATION_NOISE, seed_torch
+from rawbench.training.steps import sum_over_ranks
 from rawbench.training.task import Task
 
 
@@ -55,8 +56,7 @@ class Validator:
         for index in range(self.fabric.global_rank, self.batches, self.fabric.world_size):
             for name, value in self._figures_of(index).items():
                 sums[name] = sums.get(name, 0.0) + torch.as_tensor(value, dtype=torch.float64).cpu()
-        if self.fabric.world_size > 1:
-            sums = self._over_all_ranks(sums)
+        sums = sum_over_ranks(self.fabric, sums)  # a rank may have had no batch at all
         if "objective" not in sums:
             raise RawbenchError(f"{type(self.task).__name__}.validate() gives no figure named objective")
         return {name: float(value) / self.batches for name, value in sums.items()}
@@ -67,10 +67,3 @@ class Validator:
         seed_torch(self.generator, self.patches.seed, VALIDATION_NOISE, index)
         with torch.no_grad(), self.fabric.autocast():
             return self.task.validate(batch)
-
-    def _over_all_ranks(self, sums: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-        names = self.fabric.broadcast(list(sums))  # another rank may have had no batch at all
-        nothing = torch.zeros((), dtype=torch.float64)
-        own = torch.stack([sums.get(name, nothing) for name in names]).to(self.fabric.device)
-        everywhere = cast(torch.Tensor, self.fabric.all_reduce(own, reduce_op="sum"))
-        return dict(zip(names, everywhere.cpu(), strict=True))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import csv
 import os
 import signal
 import subprocess
@@ -14,15 +15,15 @@ from rawbench.errors import UsageError
 from rawbench.training import train
 from rawbench.training.checkpoint import load_checkpoint
 
-from .tiny import TinyTask
+from .tiny import PlainTask, TinyTask
 
 TINY = Path(__file__).with_name("tiny.py")
 DATA = '[data]\nframes = "{frames}"\npatch = 32\nbatch = 2\nvalidation_batches = 2\n'
 
 
-def configuration(folder: Path, frames: Path, fit: str) -> Path:
+def configuration(folder: Path, frames: Path, fit: str, log_every: int = 50) -> Path:
     path = folder / "config.toml"
-    path.write_text(DATA.format(frames=frames) + f"[task]\nwidth = 4\n[fit]\nlog_every = 50\n{fit}\n")
+    path.write_text(DATA.format(frames=frames) + f"[task]\nwidth = 4\n[fit]\nlog_every = {log_every}\n{fit}\n")
     return path
 
 
@@ -77,11 +78,24 @@ def test_a_terminated_process_ends_well_and_goes_on(tmp_path, frames_folder):
 
 
 @pytest.mark.slow
-def test_two_processes_train_one_model(tmp_path, frames_folder):
-    config = configuration(tmp_path, frames_folder, "steps = 12\nvalidate_every = 6\ndevices = 2")
-    process = start(config, tmp_path / "run")
+def test_two_processes_train_as_one_with_the_double_batch(tmp_path, frames_folder):
+    """Two ranks of gloo, which share each step's patches, have the loss curve of one that has them all."""
+    fit = "steps = 12\nvalidate_every = 6\nseed = 2"
+    config = configuration(tmp_path, frames_folder, f"{fit}\ndevices = 2", log_every=1)
+    process = start(config, tmp_path / "two", "--plain")
     text, errors = process.communicate(timeout=300)
     assert process.returncode == 0, errors
     assert text.count("12 steps in") == 1
-    state = load_checkpoint(tmp_path / "run" / "checkpoint.pt")
+    state = load_checkpoint(tmp_path / "two" / "checkpoint.pt")
     assert state["step"] == 12 and state["best"]["step"] > 0
+    config = configuration(tmp_path, frames_folder, fit, log_every=1)
+    config.write_text(config.read_text().replace("batch = 2\nvalidation", "batch = 4\nvalidation"))
+    torch.manual_seed(0)
+    train(PlainTask, config, tmp_path / "one", echo=lambda line: None)
+    two, one = (losses(tmp_path / name) for name in ("two", "one"))
+    assert len(one) == 12 and one[-1] < one[0] and two == pytest.approx(one, rel=1e-4)
+
+
+def losses(out: Path) -> list[float]:
+    with (out / "training_log.csv").open(newline="") as file:
+        return [float(row["train/loss"]) for row in csv.DictReader(file) if row["train/loss"]]

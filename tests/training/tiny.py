@@ -58,6 +58,19 @@ class TinyTask:
         path.with_suffix(".txt").write_text("beside")
 
 
+class PlainTask(TinyTask):
+    """The same without noise and without means over a batch: what a batch teaches does not depend on who has it."""
+
+    def __init__(self, config: TinyTask.Config) -> None:
+        super().__init__(config)
+        self.model = torch.nn.Sequential(torch.nn.Conv2d(3, config.width, 3, padding=1), torch.nn.ReLU(),
+                                         torch.nn.Conv2d(config.width, 3, 1))  # fmt: skip
+
+    def loss(self, batch, step, generator):
+        loss = (self.model(batch["srgb"].float() / 255) - batch["raw"]).square().mean()
+        return loss, {"mse": loss}
+
+
 def write_frames(folder: Path, count: int = 3, size: tuple[int, int] = SIZE, developed: bool = False) -> None:
     """Write smooth frames of random scenes, in the form of a simulation's output; developed ones are negatives."""
     rows = []
@@ -97,4 +110,9 @@ def write_manifest(folder: Path, rows: list[dict]) -> None:
 if __name__ == "__main__":
     from rawbench.training import train
 
-    train(TinyTask, Path(sys.argv[1]), Path(sys.argv[2]), resume="--resume" in sys.argv)
+    train(
+        PlainTask if "--plain" in sys.argv else TinyTask,
+        Path(sys.argv[1]),
+        Path(sys.argv[2]),
+        resume="--resume" in sys.argv,
+    )
