@@ -39,7 +39,9 @@ def compare(a: Path | None, b: Path | None, metric: str, pairs: tuple[str, ...],
     from rawbench.results.run import read_run
 
     a, b = _both(a, b)
-    comparison = compare_results(read_run(a), read_run(b), metric, dict(_pair(text) for text in pairs))
+    comparison = compare_results(
+        read_run(a, facts=()), read_run(b, facts=()), metric, dict(_pair(text) for text in pairs)
+    )
     write_step_summary(markdown_comment(comparison))
     if markdown:
         click.echo(markdown_comment(comparison))

@@ -84,7 +84,7 @@ def run(config: Path | None, rerun: str | None, dry_run: bool, **given: Any) -> 
         click.echo(f"\nstopped; the same command goes on from here ({folder})", err=True)
         raise click.exceptions.Exit(130) from None
     click.echo()
-    print_table(measured := read_run(folder), shown_metrics(measured, settings.metrics))
+    print_table(measured := read_run(folder, facts=()), shown_metrics(measured, settings.metrics))
     _finish(plan, summary, untimed)
 
 

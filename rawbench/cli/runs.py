@@ -37,10 +37,10 @@ def _described(path: Path) -> dict[str, Any]:
                              "command": "", "problem": ""}  # fmt: skip
     try:
         with Store.open(path) as store:
-            meta, cells = store.meta(), store.cells()
-            found |= {"last_run": meta.get("last_run", ""), "command": meta.get("command", ""), "cells": len(cells)}
+            meta, statuses = store.meta(), [cell["status"] for cell in store.each_cell()]
+            found |= {"last_run": meta.get("last_run", ""), "command": meta.get("command", ""), "cells": len(statuses)}
             found |= {name: [row[name[:-1]] for row in store.table(name)] for name in ("methods", "datasets")}
-            found["failed"] = sum(cell["status"] != "ok" for cell in cells)
+            found["failed"] = sum(status != "ok" for status in statuses)
     except RawbenchError as error:
         found["problem"] = str(error)
     return found

@@ -65,7 +65,7 @@ def table(
     from rawbench.tables.published import published_cells, published_notes
 
     _check_options(form, bool(published), summary, bool(anchor or labels))
-    found = read_run(run)
+    found = read_run(run, facts=())
     if summary:
         _print_summary(_of_camera(found, camera), form, anchor, labels)
         return

@@ -20,6 +20,7 @@ from rawbench.types import Place
 
 RESAMPLES = 2000
 SEED = 0
+_DRAWN = 200_000  # numbers of resamples that are held at a time
 
 
 class Interval(NamedTuple):
@@ -156,8 +157,10 @@ def _digest(run: Run, image: tuple[str, str]) -> str:
     return run.images[image].source_digest
 
 
-def _keep(run: Run, left_out: Sequence[tuple[str, str]]) -> dict[Place, Row]:
+def _keep(run: Run, left_out: Sequence[tuple[str, str]]) -> Mapping[Place, Row]:
     lost = set(left_out)
+    if not lost:
+        return run.by_place
     return {place: row for place, row in run.by_place.items() if (row.dataset, row.image) not in lost}
 
 
@@ -194,8 +197,12 @@ def bootstrap(values: Iterable[float], resamples: int = RESAMPLES, seed: int = S
     finite = np.array([value for value in values if math.isfinite(value)])
     if len(finite) < 2:
         return Interval(float(finite.mean()) if len(finite) else math.nan, math.nan, math.nan, len(finite))
-    picks = np.random.default_rng(seed).integers(0, len(finite), (resamples, len(finite)))
-    low, high = np.percentile(finite[picks].mean(axis=1), [2.5, 97.5])
+    draw = np.random.default_rng(seed)
+    # A few at a time: all resamples of many images together would take gigabytes.
+    several = max(1, _DRAWN // len(finite))
+    counts = [min(several, resamples - done) for done in range(0, resamples, several)]
+    means = [finite[draw.integers(0, len(finite), (count, len(finite)))].mean(axis=1) for count in counts]
+    low, high = np.percentile(np.concatenate(means), [2.5, 97.5])
     return Interval(float(finite.mean()), float(low), float(high), len(finite))
 
 
@@ -235,7 +242,7 @@ def _shared_images(
 
 def _rows(run: Run, dataset: str, images: set[str], method: str, metric: str, sign: int) -> list[Row]:
     chosen = [r for r in run.rows if r.method == method and r.dataset == dataset and r.image in images]
-    return [replace(r, values={**r.values, metric: sign * r.value(metric)}) for r in chosen]
+    return chosen if sign > 0 else [replace(r, values={**r.values, metric: -r.value(metric)}) for r in chosen]
 
 
 def mean_curve(rows: Sequence[Row], metric: str, rules: Mapping[str, Rule]) -> list[Point]:

@@ -26,6 +26,8 @@ from rawbench.report.axes import method_colours
 from rawbench.report.chart_data import chart_data, few_points_note, typical_points
 from rawbench.report.chart_files import require, write_charts
 from rawbench.report.charts import Chart, make_charts, zoomable
+from rawbench.report.chosen import choose_images, have_streams, with_stream_facts
+from rawbench.report.colours import error_gradient
 from rawbench.report.origins import Origin, origins_of
 from rawbench.results.comparable import check_word, on_shared_images
 from rawbench.results.costs import costs_of_points
@@ -130,11 +132,10 @@ def write_report(
         UsageError: Altair, Jinja2 or vl-convert are not installed, or there is no such run, image or metric.
     """
     from rawbench.files import write_atomically
-    from rawbench.report.viewer import draw_to_fit
 
     for module in ("altair", "jinja2", "vl_convert"):
         require(module)
-    results = read_run(run)
+    results = read_run(run, facts=())
     shown = _metrics(results, choice.metrics)
     typical = typical_points(results, choice.bpp)
     data = chart_data(results, shown, typical)
@@ -145,6 +146,8 @@ def write_report(
     content = Content(results, charts, data, shown, choice, told, sections_added, origins_of(results, catalogue))
     page = render_page(content)
     if decoded:
+        from rawbench.report.viewer import draw_to_fit
+
         pictures, viewers = draw_to_fit(decoded, LIMIT_BYTES - len(page.encode()))
         page = render_page(replace(content, pictures=pictures, viewers=viewers))
     write_atomically(file, page.encode())
@@ -166,7 +169,6 @@ def _metrics(results: Run, wanted: Sequence[str]) -> list[str]:
 
 def _images(results: Run, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
     from rawbench.errors import UsageError, suggest
-    from rawbench.report.pictures import choose_images
 
     for name in wanted:
         if not any(image == name for _, image in results.images):
@@ -183,11 +185,12 @@ def _decoded(
     images: Sequence[tuple[str, str]],
     typical: Mapping[tuple[str, str], str],
 ) -> tuple[list[DecodedImage], list[str]]:
+    folder = run if run.is_dir() else run.parent
+    results = with_stream_facts(results, run, images)
+    if not have_streams(folder, results, images, typical):
+        return [], ["no pictures: the run's streams are not here"]
     from rawbench.report.pictures import decode_images
 
-    folder = run if run.is_dir() else run.parent
-    if not (folder / "streams").is_dir():
-        return [], ["no pictures: the run's streams are not here"]
     try:
         return decode_images(folder, results, catalogue, images, typical), []
     except RawbenchError as error:
@@ -212,8 +215,6 @@ def render_page(content: Content) -> str:
     Raises:
         UsageError: no method is called as the anchor that is asked for.
     """
-    from rawbench.report.pictures import error_gradient
-
     results, choice = content.results, content.choice
     standings = _standings(results, choice)
     return environment().get_template("page.html.j2").render(

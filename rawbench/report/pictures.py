@@ -21,6 +21,8 @@ from rawbench.errors import RawbenchError
 from rawbench.metrics.color import srgb_encode
 from rawbench.metrics.rendered import matrix_to_srgb, render_linear
 from rawbench.plugins import Catalogue
+from rawbench.report.chosen import shown_cells
+from rawbench.report.colours import ERROR_COLOURS, MAP_COLOURS, colour
 from rawbench.results.means import Row
 from rawbench.results.run import Run
 from rawbench.run.coding import decode_stream
@@ -29,16 +31,6 @@ from rawbench.run.plan import DatasetSpec, open_dataset
 from rawbench.srgb import code_step
 from rawbench.types import RatePoint, Sample
 
-# Inferno at nine places: black for no error, by way of purple and orange to pale yellow for the greatest.
-_ERROR_COLOURS = np.array(
-    [[0, 0, 4], [31, 12, 72], [85, 15, 109], [136, 34, 106], [186, 54, 85], [227, 89, 51], [249, 140, 10],
-     [249, 201, 50], [252, 255, 164]], dtype=np.float32,
-)  # fmt: skip
-# What black to white means for maps of the method itself: cividis, so that no one takes them for errors.
-_MAP_COLOURS = np.array(
-    [[0, 32, 77], [0, 52, 110], [57, 72, 107], [87, 92, 109], [112, 113, 115], [138, 134, 120], [166, 157, 117],
-     [196, 182, 107], [255, 233, 69]], dtype=np.float32,
-)  # fmt: skip
 QUALITY = 82
 DECADES = 3  # of errors that the maps show: linear ones are black but for the worst method
 
@@ -122,19 +114,6 @@ class DecodedImage:
     left_out: tuple[str, ...]
 
 
-def choose_images(results: Run, metric: str, count: int = 2) -> list[tuple[str, str]]:
-    """The image that the methods find hardest and the one in the middle, of the first dataset."""
-    values: dict[tuple[str, str], list[float]] = {}
-    for row in results.rows:
-        value = row.values.get(metric)
-        if row.status == "ok" and value is not None and math.isfinite(value):
-            values.setdefault((row.dataset, row.image), []).append(value)
-    first = next((dataset for dataset, _ in values), None)
-    ranked = sorted((sum(v) / len(v), key) for key, v in values.items() if key[0] == first)
-    places = [0, len(ranked) // 2, len(ranked) - 1]
-    return list(dict.fromkeys(ranked[place][1] for place in places if ranked))[:count]
-
-
 def decode_images(
     run: Path,
     results: Run,
@@ -156,10 +135,9 @@ def decode_images(
     """
     found = []
     for dataset, image in images:
-        mine = [row for row in results.rows if row.status == "ok" and (row.dataset, row.image) == (dataset, image)]
-        mine = [row for row in mine if typical.get((dataset, row.method)) == row.rate_point]
+        cells = shown_cells(results, (dataset, image), typical)
         sample = _load(results, catalogue, dataset, image)
-        found.append(_decode_image(run, results, catalogue, sample, mine))
+        found.append(_decode_image(run, results, catalogue, sample, cells))
     return found
 
 
@@ -247,7 +225,7 @@ def _map_picture(method: str, name: str, values: torch.Tensor, width: int) -> Pi
     scaled = (values - low) / max(high - low, 1e-12)
     caption = f"{low:.3g} (dark) to {high:.3g} (bright)"
     title = f"{method}: {name.replace('_', ' ')}"
-    return picture(title, caption, colour(scaled.numpy(), _MAP_COLOURS), width, smooth=False)
+    return picture(title, caption, colour(scaled.numpy(), MAP_COLOURS), width, smooth=False)
 
 
 def common_scale(errors: Sequence[torch.Tensor]) -> float:
@@ -298,15 +276,7 @@ def error_colours(errors: torch.Tensor, scale: float, width: int) -> np.ndarray:
 
         size = (width, max(1, round(plain.shape[0] * width / plain.shape[1])))
         plain = np.asarray(Image.fromarray(plain).resize(size, Image.Resampling.BOX))
-    return colour(1 + np.log10(np.maximum(plain / scale, 1e-30)) / DECADES, _ERROR_COLOURS)
-
-
-def colour(values: np.ndarray, table: np.ndarray) -> np.ndarray:
-    """Values (H, W), of which 0 to 1 are told apart, as uint8 (H, W, 3)."""
-    position = np.clip(values, 0, 1) * (len(table) - 1)
-    low = np.minimum(position.astype(int), len(table) - 2)
-    share = (position - low)[..., None]
-    return (table[low] * (1 - share) + table[low + 1] * share).round().astype(np.uint8)
+    return colour(1 + np.log10(np.maximum(plain / scale, 1e-30)) / DECADES, ERROR_COLOURS)
 
 
 def picture(title: str, caption: str, pixels: np.ndarray, width: int, smooth: bool = True) -> Picture:
@@ -329,9 +299,3 @@ def webp_address(pixels: np.ndarray) -> str:
     buffer = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, "WEBP", quality=QUALITY, method=4)
     return "data:image/webp;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def error_gradient() -> str:
-    """The colours of the error maps, as a CSS gradient for the scale beside them."""
-    stops = ", ".join("rgb({:.0f},{:.0f},{:.0f})".format(*row) for row in _ERROR_COLOURS)
-    return f"linear-gradient(to right, {stops})"

@@ -182,7 +182,7 @@ def run_of(document: Mapping[str, Any], path: Path) -> Run:
             name=as_text(path.stem),
             meta=document["meta"],
             cells=[_row(cell) for cell in document["cells"]],
-            timings=[timing for line in document["timings"] for timing in _timings(line)],
+            timings=lambda: [timing for line in document["timings"] for timing in _timings(line)],
             **{name: document[name] for name in ("images", "methods", "datasets", "metrics", "environments")},
         )
 

@@ -187,30 +187,31 @@ def _mean(values: list[float]) -> float:
         return math.fsum(v / len(values) for v in values)
 
 
-def group_by_camera(rows: Iterable[Row], rules: Mapping[str, Rule]) -> list[Group]:
+def group_by_camera(rows: Iterable[Row], rules: Mapping[str, Rule], camera: str | None = None) -> list[Group]:
     """Average over the images of each dataset, camera, rendition, method and rate point.
 
     Args:
         rows: all cells, the failed ones too.
         rules: how a metric is averaged (``Metric.aggregate``); those not named here by ``mean``.
+        camera: stands for every row's own, so that all are averaged together.
 
     Returns:
         Groups by dataset, camera, rendition and method, each method from the fewest bytes to the most.
     """
     found: dict[tuple, list[Row]] = defaultdict(list)
     for row in rows:
-        key = (row.dataset, row.camera, row.rendition, row.method, row.rate_order, row.rate_point)
+        key = (row.dataset, camera or row.camera, row.rendition, row.method, row.rate_order, row.rate_point)
         found[key].append(row)
-    return [_group(found[key], rules) for key in sorted(found)]
+    return [_group(found[key], key[1], rules) for key in sorted(found)]
 
 
-def _group(rows: list[Row], rules: Mapping[str, Rule]) -> Group:
+def _group(rows: list[Row], camera: str, rules: Mapping[str, Rule]) -> Group:
     first = rows[0]
     decoded = [row for row in rows if row.status == "ok"]
     names = sorted({name for row in decoded for name in row.values})
     return Group(
         dataset=first.dataset,
-        camera=first.camera,
+        camera=camera,
         rendition=first.rendition,
         method=first.method,
         rate_point=first.rate_point,

@@ -7,7 +7,7 @@ in the place of one could run for ever, or return what was never measured.
 from __future__ import annotations
 
 import sqlite3
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 
 from rawbench.errors import NotComparable, RawbenchError, UsageError
@@ -18,8 +18,16 @@ NAMES = ("meta", "environments", "methods", "datasets", "metrics", "images", "ce
 _columns = cache(columns_of)
 
 
+_LONG = 48  # bytes of a text that stands once: a digest
+
+
 def _text(data: bytes) -> str:
-    """Text of a database, whose damage must not hide the rest."""
+    """Text of a database, whose damage must not hide the rest; names, which stand in many rows, are one object."""
+    return _shared(data) if len(data) < _LONG else data.decode("utf-8", "backslashreplace")
+
+
+@lru_cache(4096)
+def _shared(data: bytes) -> str:
     return data.decode("utf-8", "backslashreplace")
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from functools import cache, cached_property
@@ -111,11 +111,15 @@ class Run:
 
 def mean_groups(rows: Iterable[Row], rules: Mapping[str, Rule]) -> list[Group]:
     """Averages of cells over all images of each dataset and rendition, whatever the camera."""
-    return group_by_camera((replace(row, camera=ALL_CAMERAS) for row in rows), rules)
+    return group_by_camera(rows, rules, ALL_CAMERAS)
 
 
-def read_run(path: Path) -> Run:
+def read_run(path: Path, facts: Container[str] | None = None) -> Run:
     """A run folder, its database, or a JSON that ``rawbench.results.committed.write_run`` wrote.
+
+    Args:
+        path: of the run.
+        facts: of the cells, to keep (``Row.facts``): a run of many images is half as large without; None keeps all.
 
     Raises:
         UsageError: there is no run, or it is damaged.
@@ -127,7 +131,7 @@ def read_run(path: Path) -> Run:
         return with_checks(run_of(read_document(path), path), path.parent)
     with Store.open(path) as store, damaged(store.path):
         folder = path.parent if path.name == DATABASE else path
-        return with_checks(from_store(store, as_text(folder.resolve().name)), folder)
+        return with_checks(from_store(store, as_text(folder.resolve().name), facts), folder)
 
 
 def with_checks(run: Run, folder: Path) -> Run:
@@ -152,25 +156,35 @@ def damaged(path: Path) -> Iterator[None]:
         raise UsageError(f"{path} is damaged: {one_line(error)}") from None
 
 
-def from_store(store: Store, name: str) -> Run:
-    """All that a run's store holds, its repeats as medians.
+def from_store(store: Store, name: str, facts: Container[str] | None = None) -> Run:
+    """All that a run's store holds, its repeats as medians; of the cells' facts those that are asked for.
 
     Raises:
         ValueError: it holds something that a run cannot hold; ``pydantic.ValidationError`` is one.
     """
-    cells = store.cells()
     found = {table: store.described(table) for table in ("methods", "datasets", "metrics", "images")}
     failed: dict[str, dict[str, str]] = defaultdict(dict)
     for row in store.failed_measurements():
         failed[row["cell"]][row["metric"]] = row["message"]
+    repeats = store.table("timings")
+    timed: dict[str, dict[str, Any]] = {row["cell"]: {} for row in repeats}
+    cells = _with_values(_noting(store.each_cell(), timed), store.values())
     return make_run(
         name=name,
         meta=store.meta(),
-        cells=[_cell(cell, failed.get(cell["cell"], {})) for cell in _with_values(cells, store.values())],
+        cells=(_cell(cell, failed.get(cell["cell"], {}), facts) for cell in cells),
         environments=store.environments(),
-        timings=list(_timings(store.table("timings"), {cell["cell"]: cell for cell in cells})),
+        timings=lambda: list(_timings(repeats, timed)),
         **found,
     )
+
+
+def _noting(cells: Iterable[dict[str, Any]], wanted: dict[str, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The same cells; those that are wanted are kept by their key as they pass."""
+    for cell in cells:
+        if cell["cell"] in wanted:
+            wanted[cell["cell"]] = cell
+        yield cell
 
 
 @cache
@@ -195,15 +209,17 @@ def checked(what: str, kind: Any, value: Any) -> Any:
 def make_run(
     name: str,
     meta: Mapping[str, Any],
-    cells: Sequence[Mapping[str, Any]],
+    cells: Iterable[Mapping[str, Any]],
     images: Sequence[Mapping[str, Any]],
     methods: Sequence[Mapping[str, Any]],
     datasets: Sequence[Mapping[str, Any]],
     metrics: Sequence[Mapping[str, Any]],
     environments: Sequence[Mapping[str, Any]],
-    timings: Sequence[Mapping[str, Any]],
+    timings: Callable[[], Sequence[Mapping[str, Any]]],
 ) -> Run:
     """A run of plain records, each checked, and each cell with its image, method and dataset.
+
+    Cells are taken one by one, so that only the run holds them all; timings are asked for after them.
 
     Raises:
         ValueError: a record of another form, a cell twice, or one of an image, method or dataset that is not there.
@@ -212,13 +228,13 @@ def make_run(
     run = Run(
         name=name,
         meta=checked("meta", Meta, meta),
-        rows=tuple(checked("cells", tuple[Row, ...], [_on_image(cell, described) for cell in cells])),
+        rows=tuple(checked(f"cells.{n}", Row, _on_image(cell, described)) for n, cell in enumerate(cells)),
         images=described,
         methods={m.method: m for m in checked("methods", tuple[MethodFacts, ...], methods)},
         datasets={d.dataset: d for d in checked("datasets", tuple[DatasetFacts, ...], datasets)},
         metrics=_newest(checked("metrics", tuple[MetricFacts, ...], metrics)),
         environments=checked("environments", tuple[Environment, ...], environments),
-        timings=checked("timings", tuple[Timing, ...], timings),
+        timings=checked("timings", tuple[Timing, ...], timings()),
     )
     _check_references(run)
     return run
@@ -236,9 +252,12 @@ def _on_image(cell: Mapping[str, Any], images: Mapping[tuple[str, str], ImageFac
 
 
 def _check_references(run: Run) -> None:
-    if len(run.by_place) != len(run.rows):
-        twice = next(place for place, count in Counter(row.place for row in run.rows).items() if count > 1)
-        raise ValueError(f"a cell stands there twice: {twice}")
+    places = set()
+    for row in run.rows:
+        place = row.method, row.rate_point, row.dataset, row.image
+        if place in places:
+            raise ValueError(f"a cell stands there twice: {row.place}")
+        places.add(place)
     for row in run.rows:
         if row.method not in run.methods or row.dataset not in run.datasets:
             raise ValueError(f"the method or the dataset of a cell is not described: {row.place}")
@@ -261,10 +280,10 @@ def _with_values(
         yield {**cell, "values": {**measured, **rates} if cell["status"] == "ok" else {}}
 
 
-def _cell(cell: Mapping[str, Any], failed: Mapping[str, str]) -> dict[str, Any]:
-    """A cell of the store as a row: what a row has no field for is among its facts."""
+def _cell(cell: Mapping[str, Any], failed: Mapping[str, str], wanted: Container[str] | None = None) -> dict[str, Any]:
+    """A cell of the store as a row: what a row has no field for is among its facts, where it is wanted."""
     kept = {name: cell[name] for name in (*_ROW, "values")}
-    facts = {name: value for name, value in cell.items() if name not in kept}
+    facts = {n: value for n, value in cell.items() if n not in kept and (wanted is None or n in wanted)}
     return {**kept, "failed_metrics": failed, "facts": facts}
 
 
@@ -273,7 +292,7 @@ def _timings(rows: Iterable[Mapping[str, Any]], cells: Mapping[str, Mapping[str,
     for row in rows:
         found[row["cell"], row["what"], row["unit"]].append(float(row["value"]))
     for (key, what, unit), values in found.items():
-        if (cell := cells.get(key)) is None:  # superseded
+        if not (cell := cells.get(key)):  # superseded
             continue
         lower, middle, upper = quartiles(values)
         place = {name: cell[name] for name in ("dataset", "image", "method", "rate_point")}

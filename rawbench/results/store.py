@@ -15,6 +15,8 @@ import sqlite3
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,7 @@ from rawbench.results.plain import as_text, one_line, plain
 from rawbench.results.schema import ABSENT
 
 DATABASE = "run.sqlite"
+_FINISHED = ("cell", "status", "message", "stream_digest", "encode_seconds", "decode_seconds", "recorded")
 _JSON_COLUMNS = ("json", "options", "identity", "capabilities", "complexity", "facts")
 
 
@@ -212,31 +215,45 @@ class Store:
         Raises:
             UsageError: the database is damaged, or locked for long.
         """
+        return list(self._each(query, parameters))
+
+    def _each(self, query: str, parameters: Iterable[Any] = ()) -> Iterator[dict[str, Any]]:
         try:
-            return [dict(row) for row in self._db.execute(query, tuple(parameters))]
+            for row in self._db.execute(query, tuple(parameters)):
+                yield dict(row)
         except sqlite3.Error as error:
             raise UsageError(f"cannot read {self.path}: {one_line(error)}") from error
 
     def cells(self) -> list[dict[str, Any]]:
         """All cells that tables show, in the order of images, methods and rate points."""
-        rows = self._table("cells", "ORDER BY dataset, image, method, rate_order")
-        return [row for row in rows if not row["superseded"]]
+        return list(self.each_cell())
+
+    def each_cell(self, dataset: str | None = None, image: str | None = None) -> Iterator[dict[str, Any]]:
+        """The same, one by one; of one image, where it is named."""
+        where, names = ("", ()) if image is None else ("WHERE dataset = ? AND image = ?", (dataset, image))
+        rows = self._each(f"SELECT * FROM cells {where} ORDER BY dataset, image, method, rate_order", names)
+        return (row for row in ({**ABSENT["cells"], **row} for row in rows) if not row["superseded"])
 
     def finished(self) -> dict[str, dict[str, Any]]:
-        """Cells by key, those too that a failure hides.
+        """What a run that goes on must know of cells, by key, of those too that a failure hides.
 
-        Each has ``metrics``, the (name, version) pairs that it has, and ``failed_metrics``, messages by such pairs.
+        Each has its ``status``, ``message``, ``stream_digest``, ``encode_seconds``, ``decode_seconds`` and
+        ``recorded``; ``metrics``, its pairs of name and version; ``failed_metrics``, messages by such pairs.
         """
-        have: dict[str, set[tuple[str, int]]] = {}
+        have: dict[str, frozenset[tuple[str, int]]] = {}
         lack: dict[str, dict[tuple[str, int], str]] = {}
-        for row in self._table("measurements"):
-            if row["message"]:
-                lack.setdefault(row["cell"], {})[row["metric"], row["version"]] = row["message"]
-            else:
-                have.setdefault(row["cell"], set()).add((row["metric"], row["version"]))
+        same: dict[frozenset[tuple[str, int]], frozenset[tuple[str, int]]] = {}  # most cells have the same metrics
+        rows = self._each("SELECT * FROM measurements ORDER BY cell")
+        for cell, group in groupby(rows, key=itemgetter("cell")):
+            pairs = [((row["metric"], row["version"]), row.get("message", "")) for row in group]
+            metrics = frozenset(pair for pair, message in pairs if not message)
+            have[cell] = same.setdefault(metrics, metrics)
+            if failed := {pair: message for pair, message in pairs if message}:
+                lack[cell] = failed
+        nothing: frozenset[tuple[str, int]] = frozenset()
         return {
-            row["cell"]: {**row, "metrics": have.get(row["cell"], set()), "failed_metrics": lack.get(row["cell"], {})}
-            for row in self._table("cells")
+            row["cell"]: {**row, "metrics": have.get(row["cell"], nothing), "failed_metrics": lack.get(row["cell"], {})}
+            for row in self._each(f"SELECT {', '.join(_FINISHED)} FROM cells")
         }
 
     def values(self) -> dict[str, dict[str, float | None]]:
@@ -245,15 +262,19 @@ class Store:
         for row in self.select("SELECT metric, version FROM metrics"):
             newest[row["metric"]] = max(row["version"], newest.get(row["metric"], row["version"]))
         found: dict[str, dict[str, float | None]] = {}
-        for row in self._table("measurements"):
-            if not row["message"] and newest.get(row["metric"], row["version"]) == row["version"]:
+        for row in self._each(f"SELECT cell, metric, version, value FROM measurements WHERE NOT {self._lost()}"):
+            if newest.get(row["metric"], row["version"]) == row["version"]:
                 found.setdefault(row["cell"], {})[row["metric"]] = row["value"]
         return found
 
+    def _lost(self) -> str:
+        """The condition that a measurement failed; none did in a run that is older than the column."""
+        columns = {row["name"] for row in self._each("PRAGMA table_info(measurements)")}
+        return "(message <> '')" if "message" in columns else "0"
+
     def failed_measurements(self) -> list[dict[str, Any]]:
-        """Of the cells that tables show, what a metric could not say: cell, metric, message."""
-        shown = {row["cell"] for row in self.cells()}
-        return [row for row in self._table("measurements") if row["message"] and row["cell"] in shown]
+        """What metrics could not say: cell, metric, message."""
+        return self.select(f"SELECT * FROM measurements WHERE {self._lost()}")
 
     def table(self, name: str) -> list[dict[str, Any]]:
         """All rows of ``methods``, ``datasets``, ``metrics``, ``images``, ``environments`` or ``timings``."""

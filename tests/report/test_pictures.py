@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rawbench.report.pictures import choose_images, common_scale, error_colours, picture
+from rawbench.report.pictures import common_scale, error_colours, picture
 
 
 @given(st.lists(st.floats(1e-6, 1), min_size=1, max_size=5))
@@ -49,7 +49,3 @@ def test_pictures_are_small_and_tell_their_size():
     found = picture("title", "caption", np.zeros((300, 600, 3), np.uint8), 200)
     assert (found.width, found.height) == (200, 100)
     assert found.address.startswith("data:image/webp;base64,")
-
-
-def test_the_hardest_image_is_chosen_first(made):
-    assert choose_images(made, "psnr") == [("made:png", "image2"), ("made:png", "image1")]
