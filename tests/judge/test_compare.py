@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rawbench.judge import compare
 from rawbench.judge.compare import _kind, bootstrap
 
 
@@ -42,3 +43,10 @@ def test_exact_images_are_in_no_interval():
 )  # fmt: skip
 def test_kinds(size, gain, kind):
     assert _kind(size, gain) == kind
+
+
+def test_resamples_drawn_a_few_at_a_time_are_those_drawn_at_once(monkeypatch):
+    values = list(np.random.default_rng(3).normal(0, 1, 301))
+    at_once = bootstrap(values, resamples=500)
+    monkeypatch.setattr(compare, "_DRAWN", 1000)
+    assert bootstrap(values, resamples=500) == at_once

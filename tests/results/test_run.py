@@ -100,3 +100,11 @@ def test_a_metric_that_failed_is_told_of(call, tmp_path):
     for path in ("run", "run.json"):
         out = " ".join(call("table", path).out.split())
         assert "metric psnr2 failed on 1 cells, the first: mean bytes=1 on tiny/image0: ValueError: no" in out
+
+
+def test_a_run_is_the_same_without_the_facts_of_its_cells(call, tmp_path):
+    assert call("run", "--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--out", "run").code == 0
+    whole, lean, some = (read_run(tmp_path / "run", facts) for facts in (None, (), ("seed",)))
+    assert {"cell", "seed", "encode_seconds"} <= whole.rows[0].facts.keys()
+    assert lean.rows == tuple(replace(row, facts={}) for row in whole.rows)
+    assert some.rows[0].facts == {"seed": 0}
