@@ -96,7 +96,6 @@ def scenes_in_common(scenes: Sequence[Path], tested: Sequence[Path]) -> dict[Pat
 
 
 T = TypeVar("T")
-U = TypeVar("U")
 Split = tuple[list[Path], int]
 """The scenes of a split, and how many frames it has."""
 
@@ -174,23 +173,24 @@ def _write_frames(
         writer.writeheader()
         for path, note in excluded:
             writer.writerow({"split": "excluded", "scene": path.name, "note": note})
+        tasks = []
         for stream, (split, (members, frames)) in enumerate(splits.items(), start=1):
             (out_dir / split).mkdir(exist_ok=True)
-            write = partial(_write_scene, out_dir / split, frames, size, [seed, stream])
-            numbered = [(number, len(members), path) for number, path in enumerate(members[:frames])]
-            for rows in _mapped(write, numbered, jobs):
-                writer.writerows({"split": split, **row} for row in rows)
-                file.flush()
+            write = partial(_write_scene, out_dir, split, frames, size, [seed, stream])
+            tasks += [partial(write, number, len(members), path) for number, path in enumerate(members[:frames])]
+        for rows in _called(tasks, jobs):
+            writer.writerows(rows)
+            file.flush()
     return manifest
 
 
-def _mapped(write: Callable[[T], U], items: Sequence[T], jobs: int) -> Iterator[U]:
-    """``map``, in that many processes, each started anew: a fork would copy the threads' locks."""
+def _called(tasks: Sequence[Callable[[], T]], jobs: int) -> Iterator[T]:
+    """What each task returns; in that many processes, each started anew: a fork would copy the threads' locks."""
     if jobs == 1:
-        yield from map(write, items)
+        yield from (task() for task in tasks)
         return
     with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(write, items)
+        yield from (future.result() for future in [pool.submit(task) for task in tasks])
 
 
 def _usable_scenes(
@@ -214,19 +214,18 @@ def _held_out(scenes: Sequence[Path], wanted: int | Collection[str], seed: int) 
 
 
 def _write_scene(
-    folder: Path, count: int, size: tuple[int, int], seed: list[int], numbered: tuple[int, int, Path]
+    out_dir: Path, split: str, count: int, size: tuple[int, int], seed: list[int], number: int, scenes: int, path: Path
 ) -> list[dict[str, object]]:
-    """Write the frames that fall to a scene, by its number among so many; return their manifest rows."""
-    scene_index, scenes, path = numbered
+    """Write those of ``count`` frames that fall to a scene, by its number among so many; return their manifest rows."""
     scene, rows = read_scene(path), []
-    for frame in range(scene_index, count, scenes):
+    for frame in range(number, count, scenes):
         facts, file = simulate_frame(scene, size, np.random.default_rng([*seed, frame]))
-        row = {"frame": frame, "scene": path.name, **facts}
+        row = {"split": split, "frame": frame, "scene": path.name, **facts}
         matrix = find_camera(str(facts["camera"])).xyz_to_camera
         how = random_development(np.random.default_rng([*seed, frame, 1]))  # its own: the rest does not move
         developed = develop_pixels(file.raw16, tuple(matrix.flat), how)
         for kind, array in {"raw": file.raw16, "srgb": file.srgb8, "developed": developed}.items():
-            np.save(folder / f"{kind}_{frame:05d}.npy", array)
+            np.save(out_dir / split / f"{kind}_{frame:05d}.npy", array)
             row[f"{kind}_sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
         rows.append(row)
     return rows
