@@ -23,7 +23,7 @@ from rawbench_learned.base import Coefficients, apply_base, error, fitted_coeffi
 from rawbench_learned.coder import DIGEST_BYTES, Coded, StreamCoder
 from rawbench_learned.coefficient_tables import CoefficientCoding
 from rawbench_learned.context import KnownLatents
-from rawbench_learned.economy import LARGEST_SYMBOL, bits_worth, economical
+from rawbench_learned.economy import ERROR_WEIGHT, LARGEST_SYMBOL, bits_worth, economical
 from rawbench_learned.features import CELL, cells, exact_features, padded, pixels, tiles
 from rawbench_learned.networks import GAINS, STRENGTHS, coarse_coefficients, gain_index, gain_of
 from rawbench_learned.order import partition
@@ -221,7 +221,8 @@ class ImageCoder:
         return coefficients, int(gain_index(torch.tensor(left)))
 
     def _best_strength(self, raw: Tensor, coefficients: Coefficients, gain: int) -> int:
-        guided, worth = partial(self._guide, coefficients=coefficients), bits_worth(self._quality)
+        guided = partial(self._guide, coefficients=coefficients)
+        worth = bits_worth(self._quality) / ERROR_WEIGHT  # nothing else looks at these symbols
         of_image = (raw, self._srgb, self._gain(gain), self._hats, self._z_steps, worth)
         return choose_strength(self._networks, guided, *of_image)
 
