@@ -15,7 +15,7 @@ import torch
 from rawbench_learned.coding import Coder
 from rawbench_learned.journal import JournalCoder, draw
 from rawbench_learned.journal_networks import JournalNetworks
-from rawbench_learned.journal_seed import SEED, SIZES, tag_of
+from rawbench_learned.paper_systems import SEED, SIZES, tag_of
 from rawbench_learned.serial import SerialCoder
 from rawbench_learned.weights import read_weights
 
@@ -29,7 +29,7 @@ def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder]:
     return {
         "learned": Coder(weights, tile),
         "serial": SerialCoder(weights, tile),
-        "journal": JournalCoder(journal, tag_of("small"), tile),
+        "journal": JournalCoder(journal, tag_of(2, "small"), tile),
     }
 
 
