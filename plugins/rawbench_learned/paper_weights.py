@@ -12,9 +12,11 @@ from torch import Tensor, nn
 from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
 from rawbench_learned.coder import DIGEST_BYTES
+from rawbench_learned.cvpr_networks import CvprArchitecture, CvprNetworks
 from rawbench_learned.exact import ExactConv2d
 from rawbench_learned.journal_networks import JournalNetworks
 from rawbench_learned.paper_systems import SIZES
+from rawbench_learned.tables import Tables
 from rawbench_learned.weights import exact_tensors, load_networks
 
 FORMAT = "rawbench-learned-paper-1"
@@ -80,3 +82,27 @@ def read_journal(path: Path, size: str) -> tuple[JournalNetworks, bytes]:
         networks = JournalNetworks(*SIZES[size])
     load(path, networks, tensors)
     return networks, tag
+
+
+def read_cvpr(path: Path) -> tuple[CvprNetworks, Tables, bytes]:
+    """Return the CVPR version's networks of a weights file, the tables of v's channels, and its tag.
+
+    Raises:
+        SampleError: see `read` and `load`.
+    """
+    tensors, config, tag = read(path, 1, "reference")
+    try:
+        networks = empty(CvprArchitecture.model_validate(config["architecture"]))
+        tables = Tables(*(tensors[f"v_tables.{part}"].numpy() for part in ("frequencies", "lengths", "minima")))
+        if len(tables.lengths) != networks.config.channels:
+            raise ValueError(f"there are {len(tables.lengths)} tables for {networks.config.channels} channels")
+    except (KeyError, ValueError) as error:
+        raise SampleError(f"{path}: weights of another configuration: {str(error).splitlines()[0]}") from error
+    load(path, networks, tensors)
+    return networks, tables, tag
+
+
+def empty(config: CvprArchitecture) -> CvprNetworks:
+    """Return networks of any weights, without touching the state of the process's random numbers."""
+    with torch.random.fork_rng(devices=[]):
+        return CvprNetworks(config)
