@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from rawbench.blocks.tiles import Tile, padded, tiles
 from rawbench_learned import cost
@@ -50,14 +50,18 @@ def cvpr_coder(tile: int, device: str, weights: Path | None = None) -> CvprCoder
     if weights is not None:
         networks, v_tables, tag = read_cvpr(weights)
         return CvprCoder(networks.to(device), v_tables, tag, tile)
-    networks = empty(CvprArchitecture())
+    networks, v_tables = drawn(CvprArchitecture())
+    return CvprCoder(networks.to(device), v_tables, tag_of(1, "reference"), tile)
+
+
+def drawn(config: CvprArchitecture) -> tuple[CvprNetworks, Tables]:
+    """Return untrained networks and the tables of v, the same on every machine."""
+    networks = empty(config)
     draw_layers(networks, SEED)
-    last = networks.synthesis.layers[-1].convolve
-    assert isinstance(last, nn.Conv2d)
-    settle(last)
-    rows, count = gaussian_tables(), networks.config.channels
-    tables = joined([rows.row(_UNTRAINED_ROW)] * count, [int(rows.minima[_UNTRAINED_ROW])] * count)
-    return CvprCoder(networks.to(device), tables, tag_of(1, "reference"), tile)
+    settle(networks.synthesis)
+    rows = gaussian_tables()
+    row, lowest = rows.row(_UNTRAINED_ROW), int(rows.minima[_UNTRAINED_ROW])
+    return networks, joined([row] * config.channels, [lowest] * config.channels)
 
 
 def complexity(weights: Path | None) -> tuple[float, float, float]:

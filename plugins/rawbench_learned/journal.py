@@ -26,6 +26,7 @@ from rawbench_learned.exact import WEIGHT_LEVELS, ExactConv2d, power_of_two, to_
 from rawbench_learned.features import BLOCK, CELL, padded
 from rawbench_learned.journal_networks import STEP_FRACTIONS, JournalNetworks, Level, upsampled
 from rawbench_learned.latent_steps import Exchange, Known, coded, reader, writer
+from rawbench_learned.paper_blocks import Chain, SubPixel
 from rawbench_learned.paper_systems import SEED, SIZES, STEPS, dropped_steps, gamma, tag_of
 from rawbench_learned.paper_weights import read_journal
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
@@ -63,7 +64,7 @@ def draw(networks: JournalNetworks, seed: int) -> None:
     """Draw all weights from a seed, the same on every machine."""
     draw_layers(networks, seed)
     # Untrained layers amplify; the last one brings raw into its range, or its rounding would be amplified as well.
-    settle(networks.synthesis.layers[-1].convolve)
+    settle(networks.synthesis)
 
 
 def draw_layers(networks: nn.Module, seed: int) -> None:
@@ -77,11 +78,12 @@ def draw_layers(networks: nn.Module, seed: int) -> None:
     networks.eval().requires_grad_(False)
 
 
-def settle(last: nn.Conv2d) -> None:
-    """Make what an untrained network's last layer returns small and bright."""
-    assert last.bias is not None
-    last.weight.data.mul_(2.0**-10)
-    last.bias.data.fill_(0.25)
+def settle(synthesis: Chain) -> None:
+    """Make what the last layer of an untrained synthesis returns small and bright."""
+    last = synthesis.layers[-1]
+    assert isinstance(last, SubPixel) and last.convolve.bias is not None
+    last.convolve.weight.data.mul_(2.0**-10)
+    last.convolve.bias.data.fill_(0.25)
 
 
 def _draw_exact(layer: ExactConv2d, generator: np.random.Generator) -> None:
@@ -191,10 +193,11 @@ class JournalImageCoder:
         return Coded(*self._both_levels(read, read))
 
     def _both_levels(self, exchange_v: Exchange, exchange_z: Exchange) -> tuple[Tensor, Tensor]:
-        srgb, channels, (level, upper) = self._srgb, self._networks.channels, self._networks.levels
+        srgb, channels = self._srgb, self._networks.channels
+        levels: Sequence[Any] = list(self._networks.levels)
         side, (height, width) = self._tile // CELL, srgb.shape[-2:]
         nothing = torch.zeros(1, 2 * channels, height // BLOCK, width // BLOCK, device=srgb.device)
-        top = JournalSteps(upper, nothing, srgb[..., ::BLOCK, ::BLOCK])
+        top = JournalSteps(levels[1], nothing, srgb[..., ::BLOCK, ::BLOCK])
         v_hat, _ = coded(top, exchange_v, STEPS, side, self._stage)
         with self._stage("synthesis"):
             phi = torch.empty(1, 2 * channels, height // CELL, width // CELL, device=srgb.device)
@@ -202,7 +205,7 @@ class JournalImageCoder:
                 part = self._networks.hyper(to_grid(v_hat[tile.window(BLOCK)]), on_grid(srgb[tile.window()]))
                 phi[tile.place(CELL)] = part[tile.inside(CELL)]
         first = STEPS - 1 - self._dropped
-        steps = JournalSteps(level, phi, srgb[..., ::CELL, ::CELL], self._gamma, first)
+        steps = JournalSteps(levels[0], phi, srgb[..., ::CELL, ::CELL], self._gamma, first)
         return coded(steps, exchange_z, first if self._dropped else STEPS, side, self._stage)
 
     def synthesise(self, coded: Coded) -> Tensor:

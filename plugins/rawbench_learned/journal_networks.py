@@ -1,8 +1,9 @@
 """The networks of the journal version (arXiv 2306.12058), at its published widths: N = 64, C = 8, S = 4.
 
-Shapes, padding and counts as in the authors' released configuration (`paper_blocks` has its blocks). Level 0 is z at a quarter of the resolution, level 1 is v at a sixteenth. What steers
-the entropy coder (`Hyper`, `OrderStep`, `NeighbourContext`, `Parameters`) consists of exact layers, whose leaky ReLU
-falls by 1/8, and predicts the index of a table of scales, not the scale; else it is as published.
+Shapes, padding and counts as in the authors' released configuration (`paper_blocks` has its blocks). Level 0 is z at a
+quarter of the resolution, level 1 is v at a sixteenth. What steers the entropy coder (`Hyper`, `OrderStep`,
+`NeighbourContext`, `Parameters`) consists of exact layers, whose leaky ReLU falls by 1/8, and predicts the index of a
+table of scales, not the scale; else it is as published.
 """
 
 from __future__ import annotations

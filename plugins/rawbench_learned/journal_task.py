@@ -45,9 +45,7 @@ class JournalTask(PaperTask):
         self.config = config
         self.model = PaperModel(JournalNetworks(*SIZES[config.size]))
 
-    def forward(
-        self, raw: Tensor, srgb: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, raw: Tensor, srgb: Tensor, generator: torch.Generator | None) -> tuple[Tensor, dict[str, Tensor]]:
         """See `PaperTask.forward`."""
         networks: Any = self.model.networks
         codes, grid = srgb.float() / 255, on_grid(srgb)

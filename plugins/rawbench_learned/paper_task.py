@@ -98,9 +98,7 @@ class PaperTask:
         loss, scalars = self._weighted(batch["raw"], decoded, parts)
         return scalars | {"objective": loss, "psnr": _psnr(batch["raw"], decoded.clamp(0, 1))}
 
-    def forward(
-        self, raw: Tensor, srgb: Tensor, generator: torch.Generator | None
-    ) -> tuple[Tensor, dict[str, Tensor]]:
+    def forward(self, raw: Tensor, srgb: Tensor, generator: torch.Generator | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the decoded raw and bits (B, ...) by what they are of.
 
         Args:

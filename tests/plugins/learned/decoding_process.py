@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from rawbench_learned.coding import Coder
+from rawbench_learned.cvpr import CvprCoder, drawn
+from rawbench_learned.cvpr_networks import CvprArchitecture
 from rawbench_learned.journal import JournalCoder, draw
 from rawbench_learned.journal_networks import JournalNetworks
 from rawbench_learned.paper_systems import SEED, SIZES, tag_of
@@ -22,7 +24,7 @@ from rawbench_learned.weights import read_weights
 QUALITY = 230
 
 
-def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder]:
+def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder | CvprCoder]:
     weights = read_weights(folder / "weights.safetensors")
     journal = JournalNetworks(*SIZES["small"])
     draw(journal, SEED)
@@ -30,6 +32,7 @@ def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder]:
         "learned": Coder(weights, tile),
         "serial": SerialCoder(weights, tile),
         "journal": JournalCoder(journal, tag_of(2, "small"), tile),
+        "cvpr": CvprCoder(*drawn(CvprArchitecture(width=8, steps=3)), b"ab", tile),
     }
 
 
