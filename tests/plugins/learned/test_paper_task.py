@@ -144,11 +144,15 @@ def test_train_and_run_beside_ours(call, tmp_path):
         )
         trained = call("train", name, "--config", "config.toml", "--out", name)
         assert trained.code == 0 and "3 steps in" in trained.out, trained.err
+    untrained = "learned:generation=2:quality=1"  # one rate point each: every cell is decoded in a process of its own
     methods = (
-        "learned:quality=0.2,learned:generation=2,learned:generation=2:weights=learned-journal/weights.safetensors,"
+        f"learned:quality=0.2,{untrained},{untrained}:weights=learned-journal/weights.safetensors,"
         "learned:size=reference:weights=learned-cvpr/weights.safetensors"
     )
     run = call("run", "--methods", methods, "--dataset", "tiny", "--limit", "1", "--metrics", "psnr", "--out", "run")
     assert run.code == 0, run.err
     table = " ".join(call("table", "run", "--markdown").out.split())
-    assert "learned:generation=2: its weights are untrained" in table and table.count("weights are untrained") == 1
+    assert (
+        "learned:generation=2:quality=1.0: its weights are untrained" in table
+        and table.count("weights are untrained") == 1
+    )
