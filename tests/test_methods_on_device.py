@@ -40,3 +40,11 @@ def test_it_codes_on_a_device(name: str) -> None:
     with torch.inference_mode():
         expected = here.decode(payload, srgb)
     assert (decoded.as_subclass(torch.Tensor) - expected).abs().max() <= here.capabilities.decode_tolerance + 1e-5
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("name", METHODS)
+def test_it_keeps_the_contract_on_a_gpu(call, name: str) -> None:
+    ended = call("check", name, "--device", "cuda", plugin=None)
+    assert ended.code == 0, ended.out

@@ -120,6 +120,31 @@ def solve(image: Moments, directions: np.ndarray, offset: np.ndarray, step: floa
     return best + moved
 
 
+def solve_batch(raw: Tensor, srgb: Tensor, directions: Tensor, offset: Tensor) -> tuple[Tensor, Tensor]:
+    """`moments`, `solve` and `error` of a batch of small images, on its device and without waiting for it.
+
+    Args:
+        raw: float32 (B, 3, H, W).
+        srgb: uint8 (B, 3, H, W).
+        directions: (F, 3, M).
+        offset: (F, 3).
+
+    Returns:
+        Coefficients (B, M) and mean squared errors (B,), float64. For training: their last bits are the machine's.
+    """
+    directions, offset = directions.double(), offset.double()
+    values, features = raw.flatten(2).double(), global_features(srgb).flatten(2).double()
+    gram = features @ features.mT / features.shape[2]
+    cross = features @ values.mT / features.shape[2]
+    seen = torch.einsum("bfg,gcm->bfcm", gram, directions).flatten(1, 2)
+    normal = directions.flatten(0, 1).T @ seen + RIDGE * torch.eye(seen.shape[2], device=raw.device)
+    target = torch.einsum("fcm,bfc->bm", directions, cross - gram @ offset)
+    found = torch.cholesky_solve(target.unsqueeze(2), torch.linalg.cholesky_ex(normal)[0])[..., 0]
+    mapping = offset + torch.einsum("fcm,bm->bfc", directions, found)
+    total = (mapping * (gram @ mapping - 2 * cross)).sum((1, 2)) + values.square().mean(2).sum(1)
+    return found, (total / 3).clamp_min(1e-12)
+
+
 def fitted_coefficients(image: Moments, directions: np.ndarray, offset: np.ndarray, pixels: int) -> Coefficients:
     """Return an image's coefficients, rounded as finely as pays.
 
@@ -209,29 +234,29 @@ def apply_base(srgb: Tensor, coefficients: Tensor, directions: Tensor, offset: T
         offset: float32 (F, 3).
     """
     mappings = offset.double() + (directions.double() * coefficients.double()[:, None, None]).sum(-1)
-    results = [_mapped(picture.flatten(1), mapping.float()) for picture, mapping in zip(srgb, mappings, strict=True)]
-    return torch.stack(results).view(len(srgb), 3, *srgb.shape[-2:])
+    return _mapped(srgb.flatten(2), mappings.float()).view(len(srgb), 3, *srgb.shape[-2:])
 
 
 def _mapped(codes: Tensor, mapping: Tensor) -> Tensor:
-    # `global_features` times the mapping (F, 3), (3, N), without ever building them: separate products and sums in a
-    # fixed order, each correctly rounded, where a matrix product is summed as the library likes.
-    rows = mapping.unsqueeze(-1)
-    total = rows[0].expand(3, codes.shape[1])
+    # `global_features` of codes (B, 3, N) times the mapping (B, F, 3), (B, 3, N), without ever building them: separate
+    # products and sums in a fixed order, each correctly rounded, where a matrix product is summed as the library likes.
+    rows = mapping.transpose(0, 1).unsqueeze(-1)
+    total = rows[0].expand(-1, -1, codes.shape[2])
     for first, values in ((1, linearised(codes)), (20, codes.float() / 255)):
         total = total + _polynomial(values, rows[first : first + 19])
-    clipped = (codes == 255).any(0).nonzero()[:, 0]
-    if len(clipped):
-        sums = total[:, clipped]
-        for feature, row in zip(where_clipped(codes[:, clipped][None, :, None])[0, :, 0], rows[39:], strict=True):
-            sums += feature * row
-        total[:, clipped] = sums
+    images, places = (codes == 255).any(1).nonzero(as_tuple=True)
+    if len(places):
+        sums = total[images, :, places]
+        features = where_clipped(codes[images, :, places].T[None, :, None])[0, :, 0]
+        for feature, row in zip(features, mapping[:, 39:].unbind(1), strict=True):
+            sums += feature[:, None] * row[images]
+        total[images, :, places] = sums
     return total
 
 
 def _polynomial(values: Tensor, rows: Tensor) -> Tensor:
     # Of `features.monomials`: r g b, rr gg bb rg gb br, rrr ggg bbb rrg rrb ggr ggb bbr bbg rgb.
-    r, g, b = values
+    r, g, b = values.split(1, 1)
     total = r * (rows[0] + r * (rows[3] + r * rows[9]) + g * (rows[6] + r * rows[12] + g * rows[14] + b * rows[18]))
     total += g * (rows[1] + g * (rows[4] + g * rows[10]) + b * (rows[7] + g * rows[15] + b * rows[17]))
     total += b * (rows[2] + b * (rows[5] + b * rows[11]) + r * (rows[8] + r * rows[13] + b * rows[16]))

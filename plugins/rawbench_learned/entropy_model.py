@@ -73,4 +73,4 @@ def gaussian_probability(values: Tensor, scales: Tensor) -> Tensor:
 
 def bits(probability: Tensor, bound: LowerBound) -> Tensor:
     """Return -log2 of probabilities that are kept above the floor, with CompressAI's gradient at it."""
-    return -torch.log2(bound(probability))
+    return -torch.log2(bound.to(probability.device)(probability))

@@ -18,7 +18,16 @@ from rawbench.training.quality import psnr_of
 from rawbench.training.schedule import warm_cosine
 from rawbench_learned import rate
 from rawbench_learned.architecture import Architecture
-from rawbench_learned.base import UNIT, Moments, apply_base, error, fit_directions, fitted_coefficients, moments, solve
+from rawbench_learned.base import (
+    UNIT,
+    Moments,
+    apply_base,
+    fit_directions,
+    fitted_coefficients,
+    moments,
+    solve,
+    solve_batch,
+)
 from rawbench_learned.coefficient_tables import fit_sets
 from rawbench_learned.entropy_model import (
     LIKELIHOOD_FLOOR,
@@ -28,6 +37,7 @@ from rawbench_learned.entropy_model import (
 )
 from rawbench_learned.features import cells, exact_features, pixels
 from rawbench_learned.networks import (
+    STRENGTHS,
     CodingNetworks,
     LearnedNetworks,
     coarse_coefficients,
@@ -59,6 +69,7 @@ class LearnedTask:
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
+        weakened: float = Field(0.25, ge=0, le=1, description="part of the patches with a strength below one")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -170,12 +181,13 @@ class LearnedTask:
         residual = cells(raw - base) * gains
         exact = exact_features(srgb)
         features, guess = model.guide(srgb, base)
-        z = model.analysis(residual, guess, features, hats)
+        strength = self._strength(len(raw), generator, raw.device)
+        z = model.analysis(residual, guess, features, hats, strength)
         z_steps = model.z_steps(quality)
         phi = model.prior(coarse_coefficients(coefficients, model.coefficient_scales), hats, exact)
         masks = partition(model.order(phi), training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
-        decoded = model.synthesis(z_hat, guess, features, hats)
+        decoded = model.synthesis(z_hat, guess, features, hats, strength)
         symbols = (z - mu) / z_steps
         z_bits = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
         if generator is not None:
@@ -194,6 +206,15 @@ class LearnedTask:
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": z_bits.sum((1, 2, 3)) / size,
         }
+
+    def _strength(self, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        """Return (B, 1, 1, 1): one, but for some patches of training any of `STRENGTHS`, so that each is worth it."""
+        strengths = torch.tensor(STRENGTHS, device=device)
+        if generator is None:
+            return strengths[:1].expand(count)[:, None, None, None]
+        drawn = torch.randint(1, len(STRENGTHS), (count,), generator=generator, device=device)
+        weakened = torch.rand(count, generator=generator, device=device) < self.config.weakened
+        return strengths[drawn * weakened][:, None, None, None]
 
 
 def set_base(model: LearnedNetworks, images: list[Moments]) -> None:
@@ -221,19 +242,14 @@ def set_coefficient_tables(model: LearnedNetworks, images: list[Moments], pixels
 def image_base(model: CodingNetworks, batch: Mapping[str, Tensor]) -> tuple[Tensor, Tensor]:
     """Return each patch's coefficients, not rounded, float32 (B, M), and gain (B, 1, 1, 1).
 
-    Fitted to pixels of its whole frame where the batch has them, as in coding; else to every third pixel of its own.
+    Fitted to pixels of its whole frame where the batch has them, as in coding; else to every third one of its own.
     """
     frame = "frame_raw" in batch
     raw, srgb = (batch[f"frame_{name}" if frame else name] for name in ("raw", "srgb"))
-    stride = 1 if frame else 3
-    directions, offset = _base_of(model)
-    found, errors = [], []
-    for image in (moments(r, s, stride) for r, s in zip(raw, srgb, strict=True)):
-        found.append(solve(image, directions, offset))
-        errors.append(error(image, offset + directions @ found[-1]))
-    gains = gain_of(gain_index(torch.tensor(errors, dtype=torch.float32, device=raw.device)))
-    tensor = torch.as_tensor(np.stack(found), dtype=torch.float32, device=raw.device)
-    return tensor, gains.view(-1, 1, 1, 1)
+    if not frame:
+        raw, srgb = raw[..., ::3, ::3], srgb[..., ::3, ::3]
+    found, errors = solve_batch(raw, srgb, model.directions, model.offset)
+    return found.float(), gain_of(gain_index(errors.float())).view(-1, 1, 1, 1)
 
 
 def _base_of(model: CodingNetworks) -> tuple[np.ndarray, np.ndarray]:

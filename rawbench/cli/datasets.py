@@ -60,6 +60,7 @@ def simulate(scenes: Path, camera: str | None, recipe: Path | None, out: Path, v
               help="Scenes of test images: the same scenes are left out, found by their pixels.")  # fmt: skip
 @click.option("--out", type=click.Path(path_type=Path), required=True, metavar="DIR")
 @click.option("--seed", type=int, default=0, show_default=True)
+@click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 def frames(
     scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], **given: Any
 ) -> None:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import multiprocessing
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -91,6 +95,7 @@ def scenes_in_common(scenes: Sequence[Path], tested: Sequence[Path]) -> dict[Pat
     return closest
 
 
+T = TypeVar("T")
 Split = tuple[list[Path], int]
 """The scenes of a split, and how many frames it has."""
 
@@ -105,6 +110,7 @@ def simulate_training_frames(
     leave_out: Mapping[str, str] | None = None,
     validation_count: int = 0,
     validation_scenes: int | Collection[str] = VALIDATION_SCENES,
+    jobs: int = 1,
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them; return the manifest's path.
 
@@ -124,6 +130,7 @@ def simulate_training_frames(
         leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
         validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
+        jobs: processes, each with a scene at a time; they change no frame.
 
     Raises:
         UsageError: a split that should have frames has no scene.
@@ -138,7 +145,7 @@ def simulate_training_frames(
     for split, (members, frames) in splits.items():
         if frames and not members:
             raise UsageError(f"{scenes_dir}: holds no usable scene for {split}")
-    return _write_frames(splits, excluded, Path(out_dir), size, seed)
+    return _write_frames(splits, excluded, Path(out_dir), size, seed, jobs)
 
 
 def _write_frames(
@@ -147,6 +154,7 @@ def _write_frames(
     out_dir: Path,
     size: tuple[int, int],
     seed: int,
+    jobs: int,
 ) -> Path:
     """Write the frames of all splits and their manifest, a row when its frame is there; the manifest's path.
 
@@ -156,6 +164,7 @@ def _write_frames(
         out_dir: made if missing.
         size: rows and columns.
         seed: of everything.
+        jobs: processes.
     """
     manifest = out_dir / "manifest.csv"
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -164,11 +173,24 @@ def _write_frames(
         writer.writeheader()
         for path, note in excluded:
             writer.writerow({"split": "excluded", "scene": path.name, "note": note})
+        tasks = []
         for stream, (split, (members, frames)) in enumerate(splits.items(), start=1):
-            for row in _write_split(members, out_dir / split, frames, size, [seed, stream]):
-                writer.writerow({"split": split, **row})
-                file.flush()
+            (out_dir / split).mkdir(exist_ok=True)
+            write = partial(_write_scene, out_dir, split, frames, size, [seed, stream])
+            tasks += [partial(write, number, len(members), path) for number, path in enumerate(members[:frames])]
+        for rows in _called(tasks, jobs):
+            writer.writerows(rows)
+            file.flush()
     return manifest
+
+
+def _called(tasks: Sequence[Callable[[], T]], jobs: int) -> Iterator[T]:
+    """What each task returns; in that many processes, each started anew: a fork would copy the threads' locks."""
+    if jobs == 1:
+        yield from (task() for task in tasks)
+        return
+    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+        yield from (future.result() for future in [pool.submit(task) for task in tasks])
 
 
 def _usable_scenes(
@@ -191,23 +213,22 @@ def _held_out(scenes: Sequence[Path], wanted: int | Collection[str], seed: int) 
     return {path.name for path in order[:wanted]}
 
 
-def _write_split(
-    scenes: list[Path], folder: Path, count: int, size: tuple[int, int], seed: list[int]
-) -> Iterator[dict[str, object]]:
-    """Write one split's frames scene by scene (each scene is read once); yield their manifest rows."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for scene_index, path in enumerate(scenes[:count]):
-        scene = read_scene(path)
-        for frame in range(scene_index, count, len(scenes)):
-            facts, file = simulate_frame(scene, size, np.random.default_rng([*seed, frame]))
-            row = {"frame": frame, "scene": path.name, **facts}
-            matrix = find_camera(str(facts["camera"])).xyz_to_camera
-            how = random_development(np.random.default_rng([*seed, frame, 1]))  # its own: the rest does not move
-            developed = develop_pixels(file.raw16, tuple(matrix.flat), how)
-            for kind, array in {"raw": file.raw16, "srgb": file.srgb8, "developed": developed}.items():
-                np.save(folder / f"{kind}_{frame:05d}.npy", array)
-                row[f"{kind}_sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
-            yield row
+def _write_scene(
+    out_dir: Path, split: str, count: int, size: tuple[int, int], seed: list[int], number: int, scenes: int, path: Path
+) -> list[dict[str, object]]:
+    """Write those of ``count`` frames that fall to a scene, by its number among so many; return their manifest rows."""
+    scene, rows = read_scene(path), []
+    for frame in range(number, count, scenes):
+        facts, file = simulate_frame(scene, size, np.random.default_rng([*seed, frame]))
+        row = {"split": split, "frame": frame, "scene": path.name, **facts}
+        matrix = find_camera(str(facts["camera"])).xyz_to_camera
+        how = random_development(np.random.default_rng([*seed, frame, 1]))  # its own: the rest does not move
+        developed = develop_pixels(file.raw16, tuple(matrix.flat), how)
+        for kind, array in {"raw": file.raw16, "srgb": file.srgb8, "developed": developed}.items():
+            np.save(out_dir / split / f"{kind}_{frame:05d}.npy", array)
+            row[f"{kind}_sha256"] = hashlib.sha256(array.tobytes()).hexdigest()
+        rows.append(row)
+    return rows
 
 
 def simulate_frame(

@@ -63,6 +63,17 @@ def test_frames_follow_the_seed(scenes, tmp_path):
     assert digests[0] == digests[1] != digests[2]
 
 
+def test_several_processes_write_the_same_frames(scenes, tmp_path):
+    one, two = (
+        simulate_training_frames(
+            scenes, tmp_path / str(jobs), 3, (32, 48), validation_count=1, validation_scenes=1, jobs=jobs
+        )
+        for jobs in (1, 2)
+    )
+    assert one.read_bytes() == two.read_bytes()
+    assert sorted(p.name for p in one.parent.rglob("*.npy")) == sorted(p.name for p in two.parent.rglob("*.npy"))
+
+
 def test_scenes_of_test_images_are_left_out_by_their_pixels(scenes, tmp_path):
     tested = tmp_path / "tested"
     tested.mkdir()
