@@ -36,13 +36,17 @@ class Learned(rawbench.Codec):
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
         published=(
-            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the "
-            "iterative Gaussian entropy model, masked deconvolution; the widths of size=reference."
+            "Order prediction by Gumbel-softmax, the iterative Gaussian entropy model, and masked deconvolution, all "
+            "guided by the sRGB. generation=2 is their journal version, size=reference of generation 1 their CVPR "
+            "version as far as it is known: networks, loss and schedule are theirs."
         ),
         ours=(
-            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no "
-            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
-            "average of known cell means; one weights file for all rates; the exact entropy path."
+            "The networks of the default; a fitted base of 64 coefficients where the paper has m(v), and no "
+            "hyper-latent beside it; a strength, chosen for each image, of what networks add; scales that adapt to "
+            "what was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
+            "for all rates. In all of them the exact entropy path: masks that the decoder derives, a last step for "
+            "pixels that no mask took, every bit in the stream. There are no weights of the authors' own systems here: "
+            "they are untrained without weights=."
         ),
         licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )
