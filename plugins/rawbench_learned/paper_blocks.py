@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import torch
-from compressai.layers import GDN
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -17,6 +16,9 @@ from rawbench_learned.exact import ExactConv2d
 
 SLOPE = 0.01
 """Of the leaky ReLUs in floating point."""
+_LEAST_BETA = 1e-6
+# Not zero, where a square would have no gradient.
+_NEARLY_NONE = 2.0**-18
 
 
 def nearest(srgb: Tensor, like: Tensor) -> Tensor:
@@ -54,6 +56,25 @@ class ExactConv3x3(ExactConv2d):
         return super().forward(reflected(x))[:, :, 1:-1, 1:-1]
 
 
+class Normalisation(nn.Module):
+    """Generalised divisive normalisation (Balle et al. 2016), or its inverse; beta and gamma are kept as square roots.
+
+    Args:
+        width: channels.
+        inverse: multiplies in place of dividing.
+    """
+
+    def __init__(self, width: int, inverse: bool) -> None:
+        super().__init__()
+        self.inverse = inverse
+        self.beta = nn.Parameter(torch.ones(width))
+        self.gamma = nn.Parameter(0.1**0.5 * torch.eye(width) + _NEARLY_NONE * (1 - torch.eye(width)))
+
+    def forward(self, x: Tensor) -> Tensor:
+        energy = F.conv2d(x.square(), self.gamma.square()[..., None, None], self.beta.square() + _LEAST_BETA)
+        return x * (energy.sqrt() if self.inverse else energy.rsqrt())
+
+
 class Block(nn.Module):
     """Residual block of the backbone.
 
@@ -72,7 +93,7 @@ class Block(nn.Module):
         stride = factor if kind == "down" else 1
         self.first = nn.Conv2d(inputs, width * growth, 3, 1, 1) if up else Conv3x3(inputs, width, stride)
         self.second = Conv3x3(width, width)
-        self.normalise = None if kind == "plain" else GDN(width, inverse=up)
+        self.normalise = None if kind == "plain" else Normalisation(width, inverse=up)
         kernel = 3 if up else 1
         self.skip = nn.Conv2d(inputs, width * growth, kernel, stride, kernel // 2)
 
