@@ -54,6 +54,7 @@ class Capabilities:
 
     Attributes:
         needs_training: its weights come from training data.
+        untrained: its weights were never trained, so that its figures say nothing of the method; every table says so.
         uses_metadata: its payload holds information about the raw.
         renders_its_own_srgb: it is defined on a rendition of its own, not on the dataset's.
         srgb_bits: depths of the sRGB that it takes: 8, and 16 where it computes with the full scale of either. Cells of
@@ -66,6 +67,7 @@ class Capabilities:
     """
 
     needs_training: bool = False
+    untrained: bool = False
     uses_metadata: bool = True
     renders_its_own_srgb: bool = False
     srgb_bits: tuple[int, ...] = (8,)

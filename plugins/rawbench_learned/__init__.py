@@ -31,3 +31,13 @@ def register_trainers(register: Any) -> None:
         "rawbench_learned.serial_task:SerialTask",
         summary="the serial context model on the finished transforms of learned",
     )
+    register(
+        "learned-journal",
+        "rawbench_learned.journal_task:JournalTask",
+        summary="the journal version: learned:generation=2, both sizes",
+    )
+    register(
+        "learned-cvpr",
+        "rawbench_learned.cvpr_task:CvprTask",
+        summary="the CVPR version as far as it is known: learned:size=reference",
+    )

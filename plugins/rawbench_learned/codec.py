@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -13,10 +14,9 @@ from torch import Tensor
 
 import rawbench
 from rawbench.errors import SampleError
-from rawbench_learned import rate
+from rawbench_learned import paper_systems, rate
 from rawbench_learned.coder import DIGEST_BYTES, StreamCoder
 from rawbench_learned.coding import Coder
-from rawbench_learned.journal_seed import size_of
 from rawbench_learned.weights import Weights, read_weights
 
 WEIGHTS = Path(__file__).parent / "weights"
@@ -36,13 +36,17 @@ class Learned(rawbench.Codec):
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation="Wang et al., CVPR 2023, arXiv 2302.12995; generation=2: IJCV 2024, arXiv 2306.12058.",
         published=(
-            "Latents under an sRGB-guided context model, the prediction of their order by Gumbel-softmax, the "
-            "iterative Gaussian entropy model, masked deconvolution; the widths of size=reference."
+            "Order prediction by Gumbel-softmax, the iterative Gaussian entropy model, and masked deconvolution, all "
+            "guided by the sRGB. generation=2 is their journal version, size=reference of generation 1 their CVPR "
+            "version as far as it is known: networks, loss and schedule are theirs."
         ),
         ours=(
-            "The networks at size=small; a fitted base of 64 coefficients where the paper has m(v), and no "
-            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
-            "average of known cell means; one weights file for all rates; the exact entropy path."
+            "The networks of the default; a fitted base of 64 coefficients where the paper has m(v), and no hyper- "
+            "latent beside it; a strength, chosen for each image, of what networks add; scales that adapt to what "
+            "was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
+            "for all rates. In all of them the exact entropy path: masks that the decoder derives, a last step for "
+            "pixels that no mask took, every bit in the stream. There are no weights of the authors' own systems "
+            "here: they are untrained without weights=."
         ),
         licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )
@@ -54,43 +58,46 @@ class Learned(rawbench.Codec):
         """Options of `learned`."""
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range")
-        generation: int = Field(1, ge=1, le=2, description="2: the journal version, untrained")
+        generation: int = Field(1, ge=1, le=2, description="2: the journal version, untrained without weights=")
         size: Literal["small", "reference"] = Field(
-            "small", description="reference: the published widths (generation 2)"
+            "small", description="reference: the authors' own networks, untrained without weights="
         )
-        weights: Path | None = Field(None, description="another weights file (generation 1)")
+        weights: Path | None = Field(None, description="another weights file, of this generation and size")
         tile: int = Field(1024, ge=64, multiple_of=16, description="side of the decoder's tiles: memory, never bits")
 
         @model_validator(mode="after")
         def _possible(self) -> Learned.Options:
-            if self.generation == 1 and self.size == "reference":
-                raise ValueError("size=reference needs generation=2, whose widths are published")
-            if self.generation == 2 and self.weights is not None:
-                raise ValueError("generation=2 has no weights file: it is untrained")
+            if refusal := paper_systems.refusal(self):
+                raise ValueError(refusal)
             return self
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
         """Eight qualities (`learned-ar`: three of them), or the one that is asked for. The index is its byte.
 
-        Generation 2 has four: a rate point for each number of steps that it leaves out.
+        The authors' own systems have others, and say in their names where they are untrained.
         """
-        if options.quality is None and getattr(options, "generation", 1) == 2:
-            return [rawbench.RatePoint(q, f"beta={3 - number}") for number, q in enumerate((0, 64, 128, 255))]
+        if options.quality is None and paper_systems.is_one(options):
+            return paper_systems.rate_points(options)
         if options.quality is not None:
-            return [rawbench.RatePoint(rate.quality_byte(options.quality), f"q={options.quality:g}")]
+            return [paper_systems.named(options, rate.quality_byte(options.quality), f"q={options.quality:g}")]
         return [rawbench.RatePoint(q, f"q={q / (rate.LEVELS - 1):.2f}") for q in cls.qualities]
 
     @classmethod
     def between(
         cls, options: Any, lower: rawbench.RatePoint, higher: rawbench.RatePoint, share: float
     ) -> tuple[Any, rawbench.RatePoint] | None:
-        """Another quality of the same weights; generation 2 has but its own."""
+        """Another quality of the same weights."""
         byte = round(lower.index + share * (higher.index - lower.index))
-        if getattr(options, "generation", 1) == 2 or byte in (lower.index, higher.index):
+        if byte in (lower.index, higher.index):
             return None
         chosen = options.model_copy(update={"quality": byte / (rate.LEVELS - 1)})
         return chosen, cls.rate_points(chosen)[0]
+
+    @classmethod
+    def capabilities_of(cls, options: Any) -> rawbench.Capabilities:
+        """Says where the weights are untrained."""
+        return replace(cls.capabilities, untrained=paper_systems.is_untrained(options))
 
     @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
@@ -105,10 +112,8 @@ class Learned(rawbench.Codec):
 
     @classmethod
     def _coder(cls, options: Any, device: torch.device | str) -> StreamCoder:
-        if options.generation == 2:
-            from rawbench_learned.journal import journal_coder
-
-            return journal_coder(options.size, options.tile, str(device))
+        if paper_systems.is_one(options):
+            return _paper_coder(options.generation, options.size, options.tile, device, options.weights)
         return Coder(_weights_of(cls, options, device, serial=False), options.tile)
 
     def setup(self, context: rawbench.Context) -> None:
@@ -133,11 +138,9 @@ class Learned(rawbench.Codec):
 
     def _coder_of(self, payload: bytes) -> StreamCoder:
         # A stream names its weights, so options need not say again which of the untrained networks wrote it.
-        size = size_of(payload[:DIGEST_BYTES])
-        if size is not None and type(self) is Learned:
-            from rawbench_learned.journal import journal_coder
-
-            return journal_coder(size, self.options.tile, str(self.context.device))
+        found = paper_systems.untrained_of(payload[:DIGEST_BYTES])
+        if found is not None and type(self) is Learned:
+            return _paper_coder(*found, self.options.tile, self.context.device)
         return self.coder
 
 
@@ -172,13 +175,29 @@ def _weights_of(method: type[Learned], options: Any, device: torch.device | str,
     return weights
 
 
+def _paper_coder(
+    generation: int, size: str, tile: int, device: torch.device | str, weights: Path | None = None
+) -> StreamCoder:
+    if generation == 2:
+        from rawbench_learned.journal import journal_coder
+
+        return journal_coder(size, tile, str(device), weights)
+    from rawbench_learned.cvpr import cvpr_coder
+
+    return cvpr_coder(tile, str(device), weights)
+
+
 @cache
 def _complexity(method: type[Learned], options: Any) -> tuple[float, float, float]:
     from rawbench_learned import cost
 
-    if getattr(options, "generation", 1) == 2:
-        from rawbench_learned.journal import complexity
+    if paper_systems.is_one(options):
+        if options.generation == 2:
+            from rawbench_learned.journal import complexity
 
-        return complexity(options.size)
+            return complexity(options.size)
+        from rawbench_learned.cvpr import complexity as complexity_of_weights
+
+        return complexity_of_weights(options.weights)
     networks = cost.networks_of(method._coder(options, "cpu").weights.networks.config)  # type: ignore[attr-defined]
     return float(cost.parameters(networks)), *cost.kmac_per_pixel(networks)

@@ -23,7 +23,7 @@ SIDE = 256
 def counted(network: nn.Module) -> Iterator[list[int]]:
     """Collect, while it lasts, the multiply-accumulates of every convolution, linear layer and GDN that runs.
 
-    A GDN is what has a gamma: its class is CompressAI's, which coding does without.
+    A GDN is what has a gamma.
     """
     counts: list[int] = []
 

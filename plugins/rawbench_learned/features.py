@@ -30,7 +30,7 @@ def linearisation() -> np.ndarray:
 
     The inverse of LibRaw's default gamma (2.222, 4.5), the curve of ITU-R BT.709; codes are cut off there, not
     rounded, so that a code stands for the middle of its interval. Any other curve in an sRGB is the business of the
-    networks and of m(v).
+    networks and of the base.
     """
     edges = np.arange(257) / 256
     light = np.where(edges < 0.081, edges / 4.5, ((edges + 0.099) / 1.099) ** (1 / 0.45))

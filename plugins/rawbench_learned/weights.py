@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 from pydantic import ValidationError
-from torch import Tensor
+from torch import Tensor, nn
 
 from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
@@ -87,7 +87,7 @@ def write_serial_weights(path: Path, source: Path, layers: dict[str, Layer], pro
     replaced = ("context.", "parameters_of.")
     tensors = {name: tensor for name, tensor in tensors.items() if not name.startswith(replaced)}
     for name, (weight, bias) in layers.items():
-        tensors |= _exact_tensors(name, weight, bias)
+        tensors |= exact_tensors(name, weight, bias)
     config = json.loads(metadata["config"]) | {"serial": True}
     return save_weights(path, FORMAT, tensors, config, provenance | {"transforms": metadata["digest"]})
 
@@ -139,11 +139,12 @@ def _network_tensors(model: LearnedNetworks) -> dict[str, Tensor]:
         if not isinstance(layer, ExactConv2d) or f"{name}.weight" not in tensors:
             continue
         layer.check()
-        tensors |= _exact_tensors(name, layer.weight, layer.bias)
+        tensors |= exact_tensors(name, layer.weight, layer.bias)
     return tensors
 
 
-def _exact_tensors(name: str, weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
+def exact_tensors(name: str, weight: Tensor, bias: Tensor | None) -> dict[str, Tensor]:
+    """Return what a file holds of an exact layer: integers, and the exponents of their units."""
     weight = quantised_weight(weight.detach().cpu())
     unit = weight_unit(weight)
     tensors = {
@@ -162,7 +163,7 @@ def empty_networks(config: Architecture) -> CodingNetworks:
         return CodingNetworks(config)
 
 
-def load_networks(networks: CodingNetworks, tensors: dict[str, Tensor]) -> None:
+def load_networks(networks: nn.Module, tensors: dict[str, Tensor]) -> None:
     """Put a file's tensors into the networks and freeze their exact layers.
 
     Raises:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from rawbench.errors import UsageError, suggest
 from rawbench.keys import digest_json
-from rawbench.results.comparable import check_word, falling_lines
+from rawbench.results.comparable import check_word, falling_lines, untrained_lines
 from rawbench.results.costs import cost_text, costs_of, timing_notes
 from rawbench.results.facts import Environment, ImageFacts
 from rawbench.results.means import CEILED, Group, curves
@@ -287,6 +287,7 @@ def board_notes(board: Board) -> list[str]:
         lines += [f"{name}: {_environment_text(environment)}" for environment in run.environments]
         lines += [f"{name}: {line}" for line in timing_notes(run)]
     for entry in board.entries:
+        lines += untrained_lines(entry.run, [entry.method])
         lines += falling_lines(replace(group, camera="") for group in entry.full)
     return lines
 

@@ -94,3 +94,15 @@ def check_lines(run: Run) -> list[str]:
     for method in dict.fromkeys(row.method for row in run.rows):
         found.setdefault(check_word(run, method), []).append(method)
     return [f"rawbench check: {word}: {', '.join(methods)}" for word, methods in sorted(found.items())]
+
+
+def untrained_lines(run: Run, methods: Iterable[str] | None = None) -> list[str]:
+    """What must stand under a table with methods that never were trained.
+
+    Args:
+        run: the run.
+        methods: labels of those in the table; None: all.
+    """
+    chosen = run.methods if methods is None else methods
+    untrained = [name for name in chosen if name in run.methods and run.methods[name].capabilities.get("untrained")]
+    return [f"{name}: its weights are untrained, its figures say nothing of the method" for name in untrained]

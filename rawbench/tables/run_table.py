@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import MappingProxyType
 
-from rawbench.results.comparable import check_lines, falls, on_shared_images
+from rawbench.results.comparable import check_lines, falls, on_shared_images, untrained_lines
 from rawbench.results.costs import COSTS, cost_text, costs_of_points, timing_notes
 from rawbench.results.means import CEILED, Group, macro_average
 from rawbench.results.run import RATES, Run
@@ -123,7 +123,7 @@ def notes(run: Run) -> list[str]:
     for method in run.methods.values():
         if method.capabilities.get("renders_its_own_srgb"):
             lines.append(f"{method.method}: not on the dataset's sRGB, but on a rendition of its own")
-    lines += _skips(run) + _failed_metrics(run)
+    lines += untrained_lines(run) + _skips(run) + _failed_metrics(run)
     lines.append("means are over images; 'exact' counts images without any error, whose PSNR is infinite")
     if any(image.ceiling_psnr is not None for image in images):
         lines.append(f"{CEILED}: no method, but the best that a mapping of the 8-bit sRGB triple alone can give")

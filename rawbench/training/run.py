@@ -252,6 +252,8 @@ class Run:
             if better:
                 model = {name: value.cpu().clone() for name, value in self.task.model.state_dict().items()}
                 self.best = Best(self.step, figures, model)
+        if (validated := getattr(self.task, "validated", None)) is not None:
+            validated(figures)
         self.last_validation = {"step": self.step, **figures}
         self._record("validation", figures, "  (best so far)" if better else "")
 

@@ -42,7 +42,8 @@ class Task(Protocol):
     4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` in training mode. A task may
        remember ``progress``, to anneal something.
     5. Now and then: ``validate(batch)`` for each of a fixed list of validation batches, in evaluation mode,
-       without gradients. The scalars are averaged over the batches.
+       without gradients. The scalars are averaged over the batches. Then ``validated(figures)``, optional, with the
+       averages, the same in every process: a schedule that waits for a plateau keeps its state in ``self.model``.
     6. ``export(path, provenance)`` with the best weights in ``self.model``, a copy of the one that trains.
 
     Everything that must survive a stop lives in ``self.model`` (parameters and buffers, of fixed shapes) or

@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rawbench.results.checked import Checked
-from rawbench.results.comparable import check_lines, check_word, falling_lines, falls, on_shared_images
+from rawbench.results.comparable import check_lines, check_word, falling_lines, falls, on_shared_images, untrained_lines
 from rawbench.results.run import read_run
 
 RUN = read_run(Path(__file__).with_name("runs") / "schema-3")
@@ -86,3 +86,14 @@ def test_opt_outs_and_loose_tolerances_are_named():
         "rawbench check: failed range: mean",
         "rawbench check: not checked: failing:how=encode",
     ]
+
+
+def test_untrained_methods_are_named():
+    assert untrained_lines(RUN) == []
+    name = next(iter(RUN.methods))
+    facts = RUN.methods[name]
+    methods = {**RUN.methods, name: replace(facts, capabilities={**facts.capabilities, "untrained": True})}
+    run = replace(RUN, methods=methods)
+    [line] = untrained_lines(run)
+    assert line == f"{name}: its weights are untrained, its figures say nothing of the method"
+    assert untrained_lines(run, []) == [] and untrained_lines(run, [name, "unknown"]) == [line]

@@ -141,6 +141,29 @@ def test_the_validation_split_chooses_what_is_exported(frames_folder, tmp_path):
     assert equal(exported, at_eight.model.state_dict())
 
 
+class PlateauTask(TinyTask):
+    """Whose rate falls with each validation that is told, by a state that a checkpoint holds."""
+
+    def __init__(self, config: TinyTask.Config) -> None:
+        super().__init__(config)
+        self.model.register_buffer("told", torch.zeros(()))
+
+    def validated(self, figures):
+        assert {"objective", "psnr"} <= set(figures)
+        self.model.told += 1
+
+    def schedule(self, progress):
+        return 0.5 ** float(self.model.told)
+
+
+def test_a_task_is_told_of_each_validation_and_remembers(frames_folder, tmp_path):
+    whole, _, _ = run(frames_folder, tmp_path / "whole", task(PlateauTask))
+    assert whole.model.told == 6  # at the start, and after 4, 8, 12, 16 and 20 steps
+    run(frames_folder, tmp_path / "parts", task(PlateauTask), stop_at_step=10)
+    resumed, _, _ = run(frames_folder, tmp_path / "parts", task(PlateauTask), resume=True)
+    assert equal(resumed.model.state_dict(), whole.model.state_dict())
+
+
 def test_an_objective_that_is_not_finite_chooses_nothing(frames_folder, tmp_path):
     _, result, _ = run(frames_folder, tmp_path / "run", task(NeverFinite))
     assert result.finished and result.weights is None and result.best["step"] == -1

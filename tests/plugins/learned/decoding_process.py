@@ -13,23 +13,26 @@ from pathlib import Path
 import numpy as np
 import torch
 from rawbench_learned.coding import Coder
+from rawbench_learned.cvpr import CvprCoder, drawn
+from rawbench_learned.cvpr_networks import CvprArchitecture
 from rawbench_learned.journal import JournalCoder, draw
 from rawbench_learned.journal_networks import JournalNetworks
-from rawbench_learned.journal_seed import SEED, SIZES, tag_of
+from rawbench_learned.paper_systems import SEED, SIZES, tag_of
 from rawbench_learned.serial import SerialCoder
 from rawbench_learned.weights import read_weights
 
 QUALITY = 230
 
 
-def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder]:
+def coders(folder: Path, tile: int) -> dict[str, Coder | JournalCoder | CvprCoder]:
     weights = read_weights(folder / "weights.safetensors")
     journal = JournalNetworks(*SIZES["small"])
     draw(journal, SEED)
     return {
         "learned": Coder(weights, tile),
         "serial": SerialCoder(weights, tile),
-        "journal": JournalCoder(journal, tag_of("small"), tile),
+        "journal": JournalCoder(journal, tag_of(2, "small"), tile),
+        "cvpr": CvprCoder(*drawn(CvprArchitecture(width=8, steps=3)), b"ab", tile),
     }
 
 

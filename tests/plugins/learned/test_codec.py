@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 from rawbench_learned.codec import Learned, LearnedSerial
-from rawbench_learned.journal_seed import tag_of
+from rawbench_learned.paper_systems import tag_of
 
 import rawbench
 from rawbench.errors import StreamError, UsageError
@@ -26,14 +26,28 @@ def test_rate_points_rise_and_any_quality_is_one():
     [point] = Learned.rate_points(build_options(Learned.Options, {"quality": "0.37"}, "learned"))
     assert (point.index, point.name) == (94, "q=0.37")
     four = Learned.rate_points(Learned.Options(generation=2))
-    assert [p.name for p in four] == ["beta=3", "beta=2", "beta=1", "beta=0"]
+    assert [p.name for p in four] == [f"untrained beta={beta}" for beta in (3, 2, 1, 0)]
+    trained = Learned.rate_points(Learned.Options(generation=2, weights="x"))
+    assert [p.name for p in trained] == ["beta=3", "beta=2", "beta=1", "beta=0"]
+    [only] = Learned.rate_points(Learned.Options(size="reference"))
+    assert only.name == "untrained one rate"
+
+
+def test_untrained_weights_are_declared():
+    for values, untrained in (
+        ({}, False),
+        ({"weights": "x"}, False),
+        ({"generation": 2}, True),
+        ({"size": "reference"}, True),
+        ({"generation": 2, "weights": "x"}, False),
+    ):
+        assert Learned.capabilities_of(Learned.Options(**values)).untrained is untrained
 
 
 def test_impossible_options_are_refused():
     for values, words in (
         ({"quality": "1.5"}, "quality"),
-        ({"size": "reference"}, "generation=2"),
-        ({"generation": "2", "weights": "x"}, "untrained"),
+        ({"size": "reference", "quality": "0.5"}, "one rate"),
         ({"tile": "100"}, "tile"),
     ):
         with pytest.raises(UsageError, match=words):
@@ -54,7 +68,7 @@ def test_generation_2_decodes_with_default_options(weights_file):
     raw, srgb = scene(20, 20, 10)
     codec = made(Learned, generation=2)
     payload = codec.encode(raw, srgb)
-    assert payload[:2] == tag_of("small")
+    assert payload[:2] == tag_of(2, "small")
     plain = made(Learned, codec.rate_point, weights=weights_file)
     assert torch.equal(plain.decode(payload, srgb), codec.decode(payload, srgb))
 
@@ -74,7 +88,7 @@ def test_complexity_is_counted(weights_file):
     figures = Learned.complexity(Learned.Options(weights=weights_file))
     assert 0 < figures["parameters"] <= 1e6 and 0 < figures["decode_kmac_per_pixel"] <= 25
     reference = Learned.complexity(Learned.Options(generation=2, size="reference"))
-    assert reference["parameters"] == 2379284
+    assert reference["parameters"] == 2376084
 
 
 def test_serial_weights_are_told_apart(weights_file):

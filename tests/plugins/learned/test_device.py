@@ -8,6 +8,7 @@ import pytest
 import torch
 from fake_device import Elsewhere, FakeDevice, on_device
 from rawbench_learned.coding import Coder
+from rawbench_learned.cvpr import CvprCoder, cvpr_coder
 from rawbench_learned.journal import JournalCoder, journal_coder
 from rawbench_learned.serial import SerialCoder
 from rawbench_learned.weights import read_weights
@@ -40,13 +41,15 @@ def _tf32(x: torch.Tensor) -> torch.Tensor:
     return ((x.view(torch.int32) + (1 << 12)) & ~((1 << 13) - 1)).view(torch.float32)
 
 
-def coder_of(kind: type, weights_file, device: str) -> Coder | JournalCoder:
+def coder_of(kind: type, weights_file, device: str) -> Coder | JournalCoder | CvprCoder:
     if kind is JournalCoder:
         return journal_coder.__wrapped__("small", 512, device)
+    if kind is CvprCoder:
+        return cvpr_coder.__wrapped__(512, device)
     return kind(read_weights(weights_file, device))
 
 
-@pytest.mark.parametrize("kind", [Coder, SerialCoder, JournalCoder])
+@pytest.mark.parametrize("kind", [Coder, SerialCoder, JournalCoder, CvprCoder])
 def test_a_stream_is_the_same_on_the_device(weights_file, kind):
     raw, srgb = scene(48, 64, 3)
     here = coder_of(kind, weights_file, "cpu")
@@ -69,7 +72,7 @@ def test_a_stream_is_the_same_on_the_device(weights_file, kind):
     assert sum(encoding.values()) <= most and sum(decoding.values()) <= most, (encoding, decoding)
 
 
-@pytest.mark.parametrize("kind", [Coder, SerialCoder, JournalCoder])
+@pytest.mark.parametrize("kind", [Coder, SerialCoder, JournalCoder, CvprCoder])
 @pytest.mark.parametrize("chosen", ["high", "medium"])
 def test_low_precision_for_the_process_is_not_ours(weights_file, kind, chosen):
     raw, srgb = scene(32, 48, 3)

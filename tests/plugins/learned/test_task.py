@@ -148,6 +148,7 @@ def test_the_base_of_a_patch_is_that_of_its_frame(task):
 def test_coding_imports_nothing_of_training():
     code = (
         "import sys, rawbench_learned.codec as c, rawbench_learned.serial\n"
+        "import rawbench_learned.journal, rawbench_learned.cvpr\n"
         "c.Learned.complexity(c.Learned.Options())\n"
         "assert not {'compressai', 'lightning_fabric', 'pandas'} & set(sys.modules), sorted(sys.modules)"
     )
