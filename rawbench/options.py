@@ -88,7 +88,8 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
-        raise UsageError(f"{owner}: option {where}: {first['msg']} (given: {first['input']!r})") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{owner}: option {where}: {message} (given: {first['input']!r})") from None
 
 
 def validated(model: type[Model], values: Mapping[str, Any]) -> Model:

@@ -14,6 +14,7 @@ import click
 import pytest
 
 from rawbench.cli import group
+from tests.environments import make_environment
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
@@ -130,6 +131,16 @@ def test_the_code_of_the_results_guide_runs(monkeypatch, capsys):
     for source in found:
         exec(compile(source, "results.md", "exec"), {})
     assert "reason" in capsys.readouterr().out
+
+
+def test_the_program_of_the_external_guide_keeps_the_contract(call, tmp_path):
+    make_environment(tmp_path / "env")
+    for name, language in (("serve.toml", "toml"), ("serve.py", "python"), ("theirs.py", "python")):
+        (source,) = blocks("external", language, f"file: {name}")
+        (tmp_path / name).write_text(source)
+    checks = "shape,dtype,fresh_process,damaged_payloads"
+    ended = call("check", "theirs", "--only", checks, plugin=str(tmp_path / "theirs.py"))
+    assert ended.code == 0, ended.out + ended.err
 
 
 @pytest.mark.parametrize("page", PAGES)

@@ -134,7 +134,8 @@ def read_config(path: Path) -> ExternalConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise UsageError(f"{path}: {where + ': ' if where else ''}{first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{path}: {where + ': ' if where else ''}{message}") from None
 
 
 def program(path: Path, name: str) -> str:

@@ -63,7 +63,8 @@ def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:
         return RunConfig.model_validate({k: _split(v) if k in _LISTS else v for k, v in named.items()})
     except ValidationError as error:
         first = error.errors()[0]
-        raise UsageError(f"{owner}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise UsageError(f"{owner}: {'.'.join(map(str, first['loc']))}: {message}") from None
 
 
 def _split(value: Any) -> Any:
