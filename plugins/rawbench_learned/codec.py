@@ -30,7 +30,7 @@ class Learned(rawbench.Codec):
     """Learned metadata with one weights file for all rates."""
 
     name: ClassVar[str] = "learned"
-    format_version: ClassVar[int] = 3
+    format_version: ClassVar[int] = 2
     any_rate_point: ClassVar[bool] = True
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
@@ -41,9 +41,8 @@ class Learned(rawbench.Codec):
             "version as far as it is known: networks, loss and schedule are theirs."
         ),
         ours=(
-            "The networks of the default; a fitted base of 64 coefficients where the paper has m(v), and no hyper- "
-            "latent beside it; a strength, chosen for each image, of what networks add; scales that adapt to what "
-            "was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
+            "The networks of the default; a fitted base of 64 coefficients where the paper has m(v), and no "
+            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
             "for all rates. In all of them the exact entropy path: masks that the decoder derives, a last step for "
             "pixels that no mask took, every bit in the stream. There are no weights of the authors' own systems "
             "here: they are untrained without weights=."

@@ -1,7 +1,7 @@
 """From images to bytes and back, with one weights file: what the codecs are a shell around.
 
-Stream: the first two bytes of the weights' digest, then one range coder stream: the base's coefficients, the gain, the
-strength, and z step by step.
+Stream: the first two bytes of the weights' digest, then one range coder stream: the base's coefficients, the gain, and
+z step by step.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import torch
@@ -23,13 +22,12 @@ from rawbench_learned.base import Coefficients, apply_base, error, fitted_coeffi
 from rawbench_learned.coder import DIGEST_BYTES, Coded, StreamCoder
 from rawbench_learned.coefficient_tables import CoefficientCoding
 from rawbench_learned.context import KnownLatents
-from rawbench_learned.economy import ERROR_WEIGHT, LARGEST_SYMBOL, bits_worth, economical
+from rawbench_learned.economy import LARGEST_SYMBOL, bits_worth, economical
 from rawbench_learned.features import CELL, cells, exact_features, padded, pixels, tiles
-from rawbench_learned.networks import GAINS, STRENGTHS, coarse_coefficients, gain_index, gain_of
+from rawbench_learned.networks import GAINS, coarse_coefficients, gain_index, gain_of
 from rawbench_learned.order import partition
 from rawbench_learned.range_coder import SymbolDecoder, SymbolEncoder
 from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
-from rawbench_learned.strength import choose_strength
 from rawbench_learned.tables import symbol_costs
 from rawbench_learned.weights import Weights
 
@@ -51,13 +49,11 @@ class Latents:
     Attributes:
         coefficients: of the base.
         gain: index of the image's gain.
-        strength: its number among `STRENGTHS`.
         z: float32 (48, H/4, W/4).
     """
 
     coefficients: Coefficients
     gain: int
-    strength: int
     z: Tensor
 
 
@@ -68,12 +64,10 @@ class CodedImage(Coded):
     Attributes:
         coefficients: of the base.
         gain: index of the image's gain.
-        strength: its number among `STRENGTHS`.
     """
 
     coefficients: Coefficients = field(kw_only=True)
     gain: int = field(kw_only=True)
-    strength: int = field(kw_only=True)
 
 
 class Coder(StreamCoder):
@@ -144,29 +138,25 @@ class ImageCoder:
             coefficients, gain = self._fit(raw)
             raw = padded(raw.unsqueeze(0))
             height, width = raw.shape[-2:]
-            strength = self._best_strength(raw, coefficients, gain)
             z = torch.empty(LATENTS, height // CELL, width // CELL, device=raw.device)
             for tile in tiles(height, width, ANALYSIS_TILE):
                 advance(tile.inner[0], height)
                 base, features, guess = self._guide(self._srgb[tile.window()], coefficients)
                 residual = cells(raw[tile.window()] - base) * self._gain(gain)
-                z_tile = self._networks.analysis(residual, guess, features, self._hats, self._strength(strength))
+                z_tile = self._networks.analysis(residual, guess, features, self._hats)
                 z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
-            return Latents(coefficients, gain, strength, z)
+            return Latents(coefficients, gain, z)
 
     def write(self, latents: Latents, encoder: SymbolEncoder, bits_map: bool = False) -> CodedImage:
         """Quantise and write latents; return what a decoder of it will know."""
         with self._stage("entropy"):
             self._coder.coefficients.write(latents.coefficients, encoder)
             encoder.write_uniform(np.array([latents.gain]), GAINS)
-            encoder.write_uniform(np.array([latents.strength]), len(STRENGTHS))
         phi, order = self.prior(latents.coefficients)
         bits = np.zeros(order.numel()) if bits_map else None
         z_hat = self._iterate(phi, order, self._writer(latents.z, encoder, bits), self._part(0.5, 1))
         found = None if bits is None else torch.from_numpy(bits).view(order.shape)
-        return CodedImage(
-            z_hat, order, found, coefficients=latents.coefficients, gain=latents.gain, strength=latents.strength
-        )
+        return CodedImage(z_hat, order, found, coefficients=latents.coefficients, gain=latents.gain)
 
     def read(self, symbols: bytes) -> CodedImage:
         """Return what a stream says, behind its tag.
@@ -178,10 +168,10 @@ class ImageCoder:
             decoder = SymbolDecoder(symbols)
             coefficients = self._coder.coefficients.read(decoder)
             check_symbols(coefficients.integers)
-            gain, strength = (int(decoder.read_uniform(1, size)[0]) for size in (GAINS, len(STRENGTHS)))
+            gain = int(decoder.read_uniform(1, GAINS)[0])
         phi, order = self.prior(coefficients)
         z_hat = self._iterate(phi, order, self._reader(decoder), self._part(0, 0.5))
-        return CodedImage(z_hat, order, coefficients=coefficients, gain=gain, strength=strength)
+        return CodedImage(z_hat, order, coefficients=coefficients, gain=gain)
 
     def prior(self, coefficients: Coefficients) -> tuple[Tensor, Tensor]:
         """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
@@ -201,14 +191,13 @@ class ImageCoder:
     def synthesise(self, coded: CodedImage) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
         advance, (height, width) = self._part(0.5, 1), self._srgb.shape[-2:]
-        strength = self._strength(coded.strength)
         with self._stage("synthesis"):
             raw = torch.empty(3, height, width, device=self._coder.device)
             for tile in tiles(height, width, self._coder.tile):
                 advance(tile.inner[0], height)
                 base, features, guess = self._guide(self._srgb[tile.window()], coded.coefficients)
                 z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
-                decoded = self._networks.synthesis(z_hat, guess, features, self._hats, strength)
+                decoded = self._networks.synthesis(z_hat, guess, features, self._hats)
                 result = base + pixels(decoded) / self._gain(coded.gain)
                 raw[tile.place()] = result[0][tile.inside()].clamp(0, 1)
             return raw[:, : self._size[0], : self._size[1]].contiguous()
@@ -220,14 +209,8 @@ class ImageCoder:
         left = error(image, offset + directions @ coefficients.values)
         return coefficients, int(gain_index(torch.tensor(left)))
 
-    def _best_strength(self, raw: Tensor, coefficients: Coefficients, gain: int) -> int:
-        guided = partial(self._guide, coefficients=coefficients)
-        worth = bits_worth(self._quality) / ERROR_WEIGHT  # nothing else looks at these symbols
-        of_image = (raw, self._srgb, self._gain(gain), self._hats, self._z_steps, worth)
-        return choose_strength(self._networks, guided, *of_image)
-
     def _guide(self, srgb: Tensor, coefficients: Coefficients) -> tuple[Tensor, Tensor, Tensor]:
-        values = self._tensor(coefficients.values).expand(len(srgb), -1)
+        values = self._tensor(coefficients.values)[None]
         base = apply_base(srgb, values, self._networks.directions, self._networks.offset)
         return base, *self._networks.guide(srgb, base)
 
@@ -293,9 +276,6 @@ class ImageCoder:
             return self._tensor(symbols)
 
         return read
-
-    def _strength(self, number: int) -> Tensor:
-        return torch.tensor(STRENGTHS[number], device=self._coder.device)
 
     def _gain(self, index: int) -> Tensor:
         return gain_of(torch.tensor(float(index), device=self._coder.device))

@@ -84,13 +84,13 @@ def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:
         return torch.zeros(1, *shape, device=device)
 
     srgb = torch.zeros(1, 3, SIDE, SIDE, dtype=torch.uint8, device=device)
-    hats, strength = make(KNOTS), torch.ones((), device=device)
+    hats = make(KNOTS)
     features, guess = networks.guide(srgb, make(3, SIDE, SIDE))
     exact = exact_features(srgb)
     z = make(LATENTS, SIDE // CELL, SIDE // CELL)
     if encode:
-        z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats, strength)
+        z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats)
     phi = networks.prior(make(networks.config.base), hats, exact)
     masks = partition(networks.order(phi), training=False)
     means, _ = networks.parameters_of(phi, *networks.context(z, masks[:, :1], 0))
-    return means if encode else networks.synthesis(means, guess, features, hats, strength)
+    return means if encode else networks.synthesis(means, guess, features, hats)

@@ -6,9 +6,6 @@ Float side (differences of 1e-6 between machines do no harm)::
     analysis    raw - base, features  -> latent z (48 channels, one vector a 4x4 cell)
     synthesis   z_hat, features       -> raw - base
 
-What guess, analysis and synthesis add to a plain linear transform is scaled by a strength that goes with the image: on
-renditions that training did not draw it may be zero, and then they cannot do harm.
-
 Exact side (`exact`: the same bits everywhere)::
 
     prior       sRGB, base's coefficients, quality -> phi
@@ -42,8 +39,6 @@ from rawbench_learned.order import Order
 GAINS = 32
 """Gains by which raw - base is brought to about one for the networks: half octaves; an image's own is coded with it."""
 MEAN_STEP = 1 / 64
-STRENGTHS = (1.0, 0.5, 0.25, 0.0)
-"""By which what the float networks add to linear transforms is scaled; an image's own is coded with it."""
 
 
 class Residual(nn.Module):
@@ -109,7 +104,7 @@ class Analysis(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(cell_transform()[..., None, None])
 
-    def forward(self, residual: Tensor, guess: Tensor, features: Tensor, hats: Tensor, strength: Tensor) -> Tensor:
+    def forward(self, residual: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
         """Return z (B, 48, H/4, W/4).
 
         Args:
@@ -117,13 +112,11 @@ class Analysis(nn.Module):
             guess: of the guide.
             features: of the guide.
             hats: quality.
-            strength: 0 to 1, (B, 1, 1, 1) or a scalar.
         """
-        guess = strength * guess
         x = F.leaky_relu(self.enter(torch.cat([_squashed(residual), guess, features], 1)), 0.1)
         for block in self.blocks:
             x = block(x, hats)
-        return self.linear(residual - guess) + strength * self.leave(F.leaky_relu(x, 0.1))
+        return self.linear(residual - guess) + self.leave(F.leaky_relu(x, 0.1))
 
 
 class Synthesis(nn.Module):
@@ -139,13 +132,13 @@ class Synthesis(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(cell_transform().T[..., None, None])
 
-    def forward(self, z_hat: Tensor, guess: Tensor, features: Tensor, hats: Tensor, strength: Tensor) -> Tensor:
-        """Return raw - base in cells, gained (B, 48, H/4, W/4); arguments as of `Analysis`."""
-        guess, linear = strength * guess, self.linear(z_hat)
+    def forward(self, z_hat: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
+        """Return raw - base in cells, gained (B, 48, H/4, W/4)."""
+        linear = self.linear(z_hat)
         x = F.leaky_relu(self.enter(torch.cat([_squashed(linear), guess, features], 1)), 0.1)
         for block in self.blocks:
             x = block(x, hats)
-        return guess + linear + strength * self.leave(F.leaky_relu(x, 0.1))
+        return guess + linear + self.leave(F.leaky_relu(x, 0.1))
 
 
 class Prior(nn.Module):

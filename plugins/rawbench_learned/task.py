@@ -37,7 +37,6 @@ from rawbench_learned.entropy_model import (
 )
 from rawbench_learned.features import cells, exact_features, pixels
 from rawbench_learned.networks import (
-    STRENGTHS,
     CodingNetworks,
     LearnedNetworks,
     coarse_coefficients,
@@ -69,7 +68,6 @@ class LearnedTask:
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
-        weakened: float = Field(0.25, ge=0, le=1, description="part of the patches with a strength below one")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -181,13 +179,12 @@ class LearnedTask:
         residual = cells(raw - base) * gains
         exact = exact_features(srgb)
         features, guess = model.guide(srgb, base)
-        strength = self._strength(len(raw), generator, raw.device)
-        z = model.analysis(residual, guess, features, hats, strength)
+        z = model.analysis(residual, guess, features, hats)
         z_steps = model.z_steps(quality)
         phi = model.prior(coarse_coefficients(coefficients, model.coefficient_scales), hats, exact)
         masks = partition(model.order(phi), training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
-        decoded = model.synthesis(z_hat, guess, features, hats, strength)
+        decoded = model.synthesis(z_hat, guess, features, hats)
         symbols = (z - mu) / z_steps
         z_bits = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
         if generator is not None:
@@ -206,15 +203,6 @@ class LearnedTask:
             "mse_base": (raw - base).square().mean((1, 2, 3)).detach(),
             "bpp": z_bits.sum((1, 2, 3)) / size,
         }
-
-    def _strength(self, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
-        """Return (B, 1, 1, 1): one, but for some patches of training any of `STRENGTHS`, so that each is worth it."""
-        strengths = torch.tensor(STRENGTHS, device=device)
-        if generator is None:
-            return strengths[:1].expand(count)[:, None, None, None]
-        drawn = torch.randint(1, len(STRENGTHS), (count,), generator=generator, device=device)
-        weakened = torch.rand(count, generator=generator, device=device) < self.config.weakened
-        return strengths[drawn * weakened][:, None, None, None]
 
 
 def set_base(model: LearnedNetworks, images: list[Moments]) -> None:

@@ -142,9 +142,9 @@ def simulate_training_frames(
         "train": ([path for path in scenes if path.name not in held_out], count),
         "validation": ([path for path in scenes if path.name in held_out], validation_count),
     }
-    for split, (members, frames) in splits.items():
-        if frames and not members:
-            raise UsageError(f"{scenes_dir}: holds no usable scene for {split}")
+    empty = [split for split, (members, frames) in splits.items() if frames and not members]
+    if empty:
+        raise UsageError(f"{scenes_dir}: holds no usable scene for {empty[0]}")
     return _write_frames(splits, excluded, Path(out_dir), size, seed, jobs)
 
 
