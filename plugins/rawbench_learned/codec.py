@@ -42,10 +42,10 @@ class Learned(rawbench.Codec):
         ),
         ours=(
             "The networks of the default; a fitted base of 64 coefficients where the paper has m(v), and no "
-            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the average of known cell means; one weights file "
-            "for all rates. In all of them the exact entropy path: masks that the decoder derives, a last step for "
-            "pixels that no mask took, every bit in the stream. There are no weights of the authors' own systems "
-            "here: they are untrained without weights=."
+            "hyper-latent beside it; scales that adapt to what was decoded; the order's coarse-to-fine lattice and the "
+            "average of known cell means; one weights file for all rates. In all of them the exact entropy path: masks "
+            "that the decoder derives, a last step for pixels that no mask took, every bit in the stream. There are no "
+            "weights of the authors' own systems here: they are untrained without weights=."
         ),
         licence="The authors' code is BSD-3-Clause-Clear, a fork of CompressAI; none of it was used.",
     )

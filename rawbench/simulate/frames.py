@@ -114,8 +114,8 @@ def simulate_training_frames(
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them; return the manifest's path.
 
-    Every frame goes through a DNG file and LibRaw, as a photographer's would. The frames of one scene are all
-    in one split. Frame ``i`` of a split depends on the seed, the list of scenes and ``i`` alone.
+    Every frame goes through a DNG file and LibRaw, as a photographer's would. The frames of a scene are in one split.
+    Frame ``i`` of a split depends on the seed, the list of scenes and ``i`` alone.
 
     Args:
         scenes_dir: folder of ``.hdr`` and ``.exr`` scenes.
@@ -125,8 +125,7 @@ def simulate_training_frames(
         count: training frames.
         size: rows and columns.
         seed: of views, cameras, settings and noise.
-        exclude: folder of scenes that are used for testing; the same scenes are left out, and the manifest
-            says so.
+        exclude: folder of scenes for testing; the same scenes are left out, and the manifest says so.
         leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
         validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
