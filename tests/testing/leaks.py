@@ -193,7 +193,7 @@ class Hour(Leak):
     name = "leak-hour"
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
-        return super().decode(payload, srgb) * (1 - 0.3 * (int(time.clock_gettime(time.CLOCK_REALTIME) / 3600) % 2))
+        return super().decode(payload, srgb) * (1 - 0.15 * (time.clock_gettime(time.CLOCK_REALTIME) / 3600 % 2))
 
 
 class Odd(torch.Tensor):
