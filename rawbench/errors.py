@@ -10,6 +10,10 @@ import difflib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class RawbenchError(Exception):
@@ -58,6 +62,11 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except (SampleError, StreamError) as error:
         raise type(error)(f"{path}: {error}") from error
+
+
+def first_message(error: ValidationError) -> str:
+    """Return pydantic's first complaint, without the prefix that it gives to our own sentences."""
+    return error.errors(include_url=False)[0]["msg"].removeprefix("Value error, ")
 
 
 def suggest(name: str, known: Iterable[str]) -> str:

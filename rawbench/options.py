@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rawbench.errors import UsageError, suggest
+from rawbench.errors import UsageError, first_message, suggest
 
 Model = TypeVar("Model", bound="Options")
 
@@ -88,8 +88,7 @@ def build_options(model: type[Options], values: dict[str, Any], owner: str) -> O
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"]) or "options"
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{owner}: option {where}: {message} (given: {first['input']!r})") from None
+        raise UsageError(f"{owner}: option {where}: {first_message(error)} (given: {first['input']!r})") from None
 
 
 def validated(model: type[Model], values: Mapping[str, Any]) -> Model:

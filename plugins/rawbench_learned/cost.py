@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import nn
@@ -17,6 +17,8 @@ from rawbench_learned.order import partition
 from rawbench_learned.rate import KNOTS
 
 SIDE = 256
+
+N = TypeVar("N", bound=nn.Module)
 
 
 @contextmanager
@@ -63,12 +65,24 @@ def kmac_per_pixel(networks: CodingNetworks) -> tuple[float, float]:
     Args:
         networks: on the meta device.
     """
-    with counted(networks) as encode:
-        run(networks, encode=True)
-    with counted(networks) as decode:
-        run(networks, encode=False)
+    encode, decode = macs_per_pixel(networks, run)
     base = 3 * GLOBAL_FEATURES
-    return (sum(encode) / SIDE**2 + base) / 1000, (sum(decode) / SIDE**2 + base) / 1000
+    return (encode + base) / 1000, (decode + base) / 1000
+
+
+def macs_per_pixel(networks: N, run: Callable[[N, bool], Any]) -> tuple[float, float]:
+    """Return the multiply-accumulates a pixel of encode and of decode.
+
+    Args:
+        networks: on the meta device.
+        run: runs them on `SIDE` squared pixels, as encode does or as decode does.
+    """
+    found = []
+    for encode in (True, False):
+        with counted(networks) as counts:
+            run(networks, encode)
+        found.append(sum(counts) / SIDE**2)
+    return found[0], found[1]
 
 
 def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:

@@ -79,7 +79,7 @@ class CvprTask(PaperTask):
         means = to_grid(v.mean((2, 3), keepdim=True))
         symbols = v - means
         symbols = torch.round(symbols) if generator is None else symbols + uniform(symbols, generator)
-        return symbols + means, bits(self.model.prior(symbols), LowerBound(LIKELIHOOD_FLOOR).to(v.device))
+        return symbols + means, bits(self.model.prior(symbols), LowerBound(LIKELIHOOD_FLOOR))
 
 
 def _iterate(

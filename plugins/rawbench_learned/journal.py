@@ -110,11 +110,8 @@ def complexity(size: str) -> tuple[float, float, float]:
     """Return parameters, and thousands of multiply-accumulates a pixel of encode and of decode."""
     with torch.random.fork_rng(devices=[]):
         networks = JournalNetworks(*SIZES[size]).to("meta")
-    with cost.counted(networks) as encode:
-        run(networks, encode=True)
-    with cost.counted(networks) as decode:
-        run(networks, encode=False)
-    return float(cost.parameters(networks)), sum(encode) / cost.SIDE**2 / 1000, sum(decode) / cost.SIDE**2 / 1000
+    encode, decode = cost.macs_per_pixel(networks, run)
+    return float(cost.parameters(networks)), encode / 1000, decode / 1000
 
 
 @torch.no_grad()

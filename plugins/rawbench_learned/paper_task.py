@@ -7,6 +7,7 @@ that of the test images), and exact layers need float32 (theirs ran in half prec
 
 from __future__ import annotations
 
+import abc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -55,7 +56,7 @@ class PaperModel(nn.Module):
         self.register_buffer("plateau", torch.tensor([torch.inf, 0, 1]))
 
 
-class PaperTask:
+class PaperTask(abc.ABC):
     """See `rawbench.training.task.Task`; a subclass has ``forward`` and ``export``."""
 
     config: PaperConfig
@@ -98,6 +99,7 @@ class PaperTask:
         loss, scalars = self._weighted(batch["raw"], decoded, parts)
         return scalars | {"objective": loss, "psnr": _psnr(batch["raw"], decoded.clamp(0, 1))}
 
+    @abc.abstractmethod
     def forward(self, raw: Tensor, srgb: Tensor, generator: torch.Generator | None) -> tuple[Tensor, dict[str, Tensor]]:
         """Return the decoded raw and bits (B, ...) by what they are of.
 
@@ -106,11 +108,10 @@ class PaperTask:
             srgb: uint8.
             generator: of training's noise; None: as in coding.
         """
-        raise NotImplementedError
 
+    @abc.abstractmethod
     def export(self, path: Path, provenance: dict[str, Any]) -> None:
         """Write the weights that the codec loads."""
-        raise NotImplementedError
 
     def _weighted(self, raw: Tensor, decoded: Tensor, parts: dict[str, Tensor]) -> tuple[Tensor, dict[str, Tensor]]:
         pixels = len(raw) * raw.shape[-2] * raw.shape[-1]
@@ -143,14 +144,13 @@ class Quantiser:
         self, latents: Tensor, index: Tensor, means: Tensor, steps: Tensor, rounding: Rounding
     ) -> tuple[Tensor, Tensor]:
         """Return quantised latents and bits; tables are given by (fractional) index."""
-        floor, smallest = self._floor.to(latents.device), self._smallest.to(latents.device)
-        scales = rate.scale_of_index(smallest(index))
+        scales = rate.scale_of_index(self._smallest.to(latents.device)(index))
         symbols = (latents - means) / steps
         if rounding == "noise":
             symbols = symbols + uniform(symbols, self._generator)
         else:
             symbols = torch.round(symbols) if rounding == "hard" else round_through(symbols)
-        return symbols * steps + means, bits(gaussian_probability(symbols, scales), floor)
+        return symbols * steps + means, bits(gaussian_probability(symbols, scales), self._floor)
 
 
 def uniform(like: Tensor, generator: torch.Generator | None) -> Tensor:

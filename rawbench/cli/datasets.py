@@ -62,15 +62,17 @@ def simulate(scenes: Path, camera: str | None, recipe: Path | None, out: Path, v
 @click.option("--seed", type=int, default=0, show_default=True)
 @click.option("-j", "--jobs", type=click.IntRange(min=1), default=1, show_default=True, help="Processes.")
 def frames(
-    scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], **given: Any
+    scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], jobs: int, **given: Any
 ) -> None:
     """Write random simulated frames to train on, split by scene, with a manifest."""
+    from rawbench.executors.process import Process
     from rawbench.simulate.frames import simulate_training_frames
 
     if validation_scenes:
         only = validation_scenes[0]
         given["validation_scenes"] = int(only) if only.isdigit() else validation_scenes
     reasons = dict(item.partition("=")[::2] for item in leave_out)
+    given["executor"] = Process(jobs) if jobs > 1 else None
     click.echo(str(simulate_training_frames(scenes, out, leave_out=reasons, **given)))
 
 

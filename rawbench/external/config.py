@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rawbench.errors import UsageError, suggest
+from rawbench.errors import UsageError, first_message, suggest
 from rawbench.files import read_toml
 from rawbench.keys import digest_json
 from rawbench.types import Capabilities, RatePoint
@@ -132,10 +132,8 @@ def read_config(path: Path) -> ExternalConfig:
     try:
         return ExternalConfig.model_validate(values)
     except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(map(str, first["loc"]))
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{path}: {where + ': ' if where else ''}{message}") from None
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UsageError(f"{path}: {where + ': ' if where else ''}{first_message(error)}") from None
 
 
 def program(path: Path, name: str) -> str:

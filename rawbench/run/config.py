@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import ConfigDict, Field, ValidationError
 
-from rawbench.errors import UsageError, suggest
+from rawbench.errors import UsageError, first_message, suggest
 from rawbench.files import read_toml
 from rawbench.options import Options, split_unescaped
 from rawbench.run.device import DEVICE
@@ -62,9 +62,8 @@ def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:
     try:
         return RunConfig.model_validate({k: _split(v) if k in _LISTS else v for k, v in named.items()})
     except ValidationError as error:
-        first = error.errors()[0]
-        message = first["msg"].removeprefix("Value error, ")
-        raise UsageError(f"{owner}: {'.'.join(map(str, first['loc']))}: {message}") from None
+        where = ".".join(map(str, error.errors()[0]["loc"]))
+        raise UsageError(f"{owner}: {where}: {first_message(error)}") from None
 
 
 def _split(value: Any) -> Any:

@@ -7,21 +7,19 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import multiprocessing
 import tempfile
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
 
 import numpy as np
 
 from rawbench.camera.cfa import CFA_ORDERS
 from rawbench.camera.develop import develop_pixels, random_development
 from rawbench.camera.read import CameraFile, read_camera_file
-from rawbench.errors import UsageError
+from rawbench.errors import RawbenchError, UsageError
+from rawbench.executor import Executor, WorkerDied
 from rawbench.simulate.cameras import CAMERAS, find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
 from rawbench.simulate.scenes import is_panorama, list_scenes, read_scene, scene_view
@@ -95,7 +93,7 @@ def scenes_in_common(scenes: Sequence[Path], tested: Sequence[Path]) -> dict[Pat
     return closest
 
 
-T = TypeVar("T")
+Rows = list[dict[str, object]]
 Split = tuple[list[Path], int]
 """The scenes of a split, and how many frames it has."""
 
@@ -110,7 +108,7 @@ def simulate_training_frames(
     leave_out: Mapping[str, str] | None = None,
     validation_count: int = 0,
     validation_scenes: int | Collection[str] = VALIDATION_SCENES,
-    jobs: int = 1,
+    executor: Executor | None = None,
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them; return the manifest's path.
 
@@ -129,7 +127,7 @@ def simulate_training_frames(
         leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
         validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
-        jobs: processes, each with a scene at a time; they change no frame.
+        executor: what simulates the scenes, in place of this process; it changes no frame.
 
     Raises:
         UsageError: a split that should have frames has no scene.
@@ -144,7 +142,7 @@ def simulate_training_frames(
     empty = [split for split, (members, frames) in splits.items() if frames and not members]
     if empty:
         raise UsageError(f"{scenes_dir}: holds no usable scene for {empty[0]}")
-    return _write_frames(splits, excluded, Path(out_dir), size, seed, jobs)
+    return _write_frames(splits, excluded, Path(out_dir), size, seed, executor)
 
 
 def _write_frames(
@@ -153,9 +151,9 @@ def _write_frames(
     out_dir: Path,
     size: tuple[int, int],
     seed: int,
-    jobs: int,
+    executor: Executor | None,
 ) -> Path:
-    """Write the frames of all splits and their manifest, a row when its frame is there; the manifest's path.
+    """Write the frames of all splits and their manifest, rows when a scene's frames are there; the manifest's path.
 
     Args:
         splits: by name.
@@ -163,7 +161,7 @@ def _write_frames(
         out_dir: made if missing.
         size: rows and columns.
         seed: of everything.
-        jobs: processes.
+        executor: what runs the scenes, or None.
     """
     manifest = out_dir / "manifest.csv"
     out_dir.mkdir(parents=True, exist_ok=True)
@@ -177,19 +175,40 @@ def _write_frames(
             (out_dir / split).mkdir(exist_ok=True)
             write = partial(_write_scene, out_dir, split, frames, size, [seed, stream])
             tasks += [partial(write, number, len(members), path) for number, path in enumerate(members[:frames])]
-        for rows in _called(tasks, jobs):
+        for rows in _in_order(tasks, executor):
             writer.writerows(rows)
             file.flush()
     return manifest
 
 
-def _called(tasks: Sequence[Callable[[], T]], jobs: int) -> Iterator[T]:
-    """What each task returns; in that many processes, each started anew: a fork would copy the threads' locks."""
-    if jobs == 1:
+def _in_order(tasks: Sequence[Callable[[], Rows]], executor: Executor | None) -> Iterator[Rows]:
+    """What each task returns, in their order.
+
+    Raises:
+        RawbenchError: what a task raised, or a process that died.
+    """
+    if executor is None:
         yield from (task() for task in tasks)
         return
-    with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
-        yield from (future.result() for future in [pool.submit(task) for task in tasks])
+    found: dict[int, Rows] = {}
+    following = 0
+    for number, outcome in executor.map_unordered(partial(_outcome, tasks), range(len(tasks))):
+        if isinstance(outcome, WorkerDied):
+            raise RawbenchError(f"training frames: {outcome.reason}")
+        if isinstance(outcome, Exception):
+            raise outcome
+        found[number] = outcome
+        while following in found:
+            yield found.pop(following)
+            following += 1
+
+
+def _outcome(tasks: Sequence[Callable[[], Rows]], number: int) -> Rows | Exception:
+    # A worker that raises is a worker that died: its reason would be lost.
+    try:
+        return tasks[number]()
+    except (RawbenchError, OSError) as error:
+        return error
 
 
 def _usable_scenes(
@@ -214,7 +233,7 @@ def _held_out(scenes: Sequence[Path], wanted: int | Collection[str], seed: int) 
 
 def _write_scene(
     out_dir: Path, split: str, count: int, size: tuple[int, int], seed: list[int], number: int, scenes: int, path: Path
-) -> list[dict[str, object]]:
+) -> Rows:
     """Write those of ``count`` frames that fall to a scene, by its number among so many; return their manifest rows."""
     scene, rows = read_scene(path), []
     for frame in range(number, count, scenes):

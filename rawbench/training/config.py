@@ -28,7 +28,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from rawbench.errors import UsageError, suggest
+from rawbench.errors import UsageError, first_message, suggest
 from rawbench.files import read_toml
 
 Sampling = Literal["4:2:0", "4:4:4"]
@@ -139,4 +139,4 @@ def _validate(path: Path, name: str, model: type[BaseModel], table: dict[str, An
         if first["type"] == "extra_forbidden":
             known = suggest(str(first["loc"][0]), model.model_fields) if len(first["loc"]) == 1 else ""
             raise UsageError(f"{path}: unknown name {where}{known}") from None
-        raise UsageError(f"{path}: {where}: {first['msg'].removeprefix('Value error, ')}") from None
+        raise UsageError(f"{path}: {where}: {first_message(error)}") from None

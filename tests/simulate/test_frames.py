@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from rawbench.errors import UsageError
+from rawbench.executors.process import Process
 from rawbench.simulate.frames import (
     SAME_SCENE_CORRELATION,
     scene_correlation,
@@ -66,9 +67,9 @@ def test_frames_follow_the_seed(scenes, tmp_path):
 def test_several_processes_write_the_same_frames(scenes, tmp_path):
     one, two = (
         simulate_training_frames(
-            scenes, tmp_path / str(jobs), 3, (32, 48), validation_count=1, validation_scenes=1, jobs=jobs
+            scenes, tmp_path / str(jobs), 3, (32, 48), validation_count=1, validation_scenes=1, executor=executor
         )
-        for jobs in (1, 2)
+        for jobs, executor in ((1, None), (2, Process(2)))
     )
     assert one.read_bytes() == two.read_bytes()
     assert sorted(p.name for p in one.parent.rglob("*.npy")) == sorted(p.name for p in two.parent.rglob("*.npy"))
