@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from rawbench.errors import UsageError, first_message, suggest
 from rawbench.files import read_toml
@@ -35,9 +36,23 @@ class RunConfig(Options):
     timeout_seconds: float | None = Field(default=None, gt=0, description="a cell that takes longer is ended")
     timing: bool = Field(False, description="a timing pass after the measurements")
     out: str | None = Field(None, description="run folder; none for one by the plan")
-    name: str | None = Field(None, pattern=r"^[^/\\\x00]+$", description="name of the folder in `rawbench-runs`")
-    shard: str | None = Field(None, pattern=r"^\d+/\d+$", description="`I/N`: every N-th image from the I-th, from 1")
+    name: str | None = Field(None, description="name of the folder in `rawbench-runs`")
+    shard: str | None = Field(None, description="`I/N`: every N-th image from the I-th, from 1")
     plugins: tuple[str, ...] = Field((), description="files or modules to load beside the installed plugins")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[^/\\\x00]+", name):
+            raise ValueError(f"{name!r} is not the name of one folder; --out takes a path")
+        return name
+
+    @field_validator("shard")
+    @classmethod
+    def _is_a_part(cls, shard: str | None) -> str | None:
+        if shard is not None and not re.fullmatch(r"[0-9]+/[0-9]+", shard):
+            raise ValueError(f"{shard!r} is not of the form I/N, such as 1/4")
+        return shard
 
 
 def read_config(path: Path, overrides: Mapping[str, Any]) -> RunConfig:
