@@ -130,7 +130,8 @@ def test_the_code_of_the_results_guide_runs(monkeypatch, capsys):
     assert len(found) == 2
     for source in found:
         exec(compile(source, "results.md", "exec"), {})
-    assert "reason" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "reason" in printed and "bd_rate_percent" in printed and "Empty" not in printed
 
 
 def test_the_program_of_the_external_guide_keeps_the_contract(call, tmp_path):
