@@ -66,8 +66,8 @@ def test_the_site_has_every_command_and_option(site):
 
 @pytest.mark.slow
 def test_the_site_has_every_key_column_and_exit_code(site):
-    from rawbench.errors import RawbenchError
     from rawbench.cli.trouble import INTERNAL_ERROR
+    from rawbench.errors import RawbenchError
     from rawbench.external.config import ExternalConfig
     from rawbench.results.export import COLUMNS
     from rawbench.run.config import RunConfig
