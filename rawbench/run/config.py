@@ -70,14 +70,16 @@ def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:
     Raises:
         UsageError: names the entry.
     """
-    named = {_SAME.get(key, key.replace("-", "_")): value for key, value in values.items()}
-    for key in values:
-        if _SAME.get(key, key.replace("-", "_")) not in RunConfig.model_fields:
+    given = {_SAME.get(key, key.replace("-", "_")): key for key in values}
+    for name, key in given.items():
+        if name not in RunConfig.model_fields:
             raise UsageError(f"{owner}: no setting {key!r}{suggest(key, RunConfig.model_fields)}")
+    named = {name: _split(values[key]) if name in _LISTS else values[key] for name, key in given.items()}
     try:
-        return RunConfig.model_validate({k: _split(v) if k in _LISTS else v for k, v in named.items()})
+        return RunConfig.model_validate(named)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
+        name, *places = map(str, error.errors()[0]["loc"])
+        where = ".".join((given.get(name, name), *places))
         raise UsageError(f"{owner}: {where}: {first_message(error)}") from None
 
 
