@@ -38,6 +38,8 @@ def rawbench_results(request: pytest.FixtureRequest, rawbench_launcher: Launcher
         results = run_checks(
             kit.method, load_plugins(kit.plugins), kit.device, only=kit.only, golden=golden, launcher=rawbench_launcher
         )
-    except UsageError as error:  # a method that is not installed, say: its line, at each test, is all there is to know
-        pytest.fail(str(error), pytrace=False)
-    return {result.name: result for result in results}
+    except UsageError as error:
+        unusable = str(error)  # a method that is not installed, say: its line is all there is to know
+    else:
+        return {result.name: result for result in results}
+    pytest.fail(unusable, pytrace=False)

@@ -48,4 +48,4 @@ def test_a_method_that_is_not_installed_is_one_line_and_no_traceback(tmp_path) -
     command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "shape", str(path)]
     ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
     assert ended.returncode == 1 and "no method 'nowhere' (known: " in ended.stdout
-    assert "raise UsageError" not in ended.stdout and len(ended.stdout.splitlines()) < 15
+    assert "raise UsageError" not in ended.stdout and len(ended.stdout.splitlines()) < 10
