@@ -56,7 +56,7 @@ def leaderboard(
         from rawbench.report.board import board_page
 
         write_atomically(html, board_page(found, anchor).encode())
-        click.echo(html)
+        click.echo(f"{html}: {html.stat().st_size / 1e6:.2f} MB")
     if not (add or readme or html or picture):
         click.echo(boards.markdown_boards(found, anchor=anchor) or f"{folder} holds no run; add one with --add RUN")
     raise click.exceptions.Exit(STALE if check and any(stale) else 0)
