@@ -24,7 +24,7 @@ Examples:
 @click.option("-o", "--output", type=click.Path(path_type=Path), default=Path("report.html"), show_default=True,
               metavar="FILE.html")  # fmt: skip
 @click.option("--images", multiple=True, callback=split_commas, metavar="ID,...",
-              help="Images to show.  [default: the hardest and the one in the middle]")  # fmt: skip
+              help="Images to show, or all.  [default: the hardest and the one in the middle]")  # fmt: skip
 @click.option("--bpp", type=click.FloatRange(min=1e-6), default=0.1, show_default=True,
               help="Where one rate point of a method must do, that nearest to this rate.")  # fmt: skip
 @click.option("--metrics", multiple=True, callback=split_commas, metavar="NAME,...", help="[default: psnr,ssim]")

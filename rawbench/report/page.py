@@ -55,7 +55,7 @@ class Choice:
     """What a report shows.
 
     Attributes:
-        images: to show; by default the hardest and the one in the middle.
+        images: to show, or ``all``; by default the hardest and the one in the middle.
         bpp: where only one rate point of a method can be shown, that nearest to this rate.
         metrics: to draw; by default PSNR and SSIM, as far as the run has them.
         anchor: method that BD-rates and differences are against first; by default a chosen one.
@@ -170,6 +170,8 @@ def _metrics(results: Run, wanted: Sequence[str]) -> list[str]:
 def _images(results: Run, wanted: Sequence[str], metric: str) -> list[tuple[str, str]]:
     from rawbench.errors import UsageError, suggest
 
+    if tuple(wanted) == ("all",):
+        return list(results.images)
     for name in wanted:
         if not any(image == name for _, image in results.images):
             raise UsageError(f"the run has no image {name!r}{suggest(name, [image for _, image in results.images])}")

@@ -28,6 +28,16 @@ def test_the_page_and_its_charts(call, tmp_path):
     assert {"rd-psnr.svg", "rd-psnr.png", "images.svg"} <= {path.name for path in (tmp_path / "charts").iterdir()}
 
 
+def test_all_images_are_shown_where_all_are_wanted(call, tmp_path):
+    call(*RUN, "--methods", "mean", "--limit", "3")
+
+    def pictures(*arguments) -> int:
+        assert call("--plugin", STEPS_PLUGIN, "report", "run", "-o", "out.html", *arguments).code == 0
+        return (tmp_path / "out.html").read_text().count('src="data:image/webp')
+
+    assert pictures("--images", "all") == 3 * pictures() / 2 > 0
+
+
 def test_a_run_without_its_streams_has_no_pictures(call, tmp_path):
     call(*RUN, "--methods", "mean")
     shutil.rmtree(tmp_path / "run/streams")
