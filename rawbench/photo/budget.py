@@ -112,8 +112,7 @@ def pack_within(
     """
     points = codec.rate_points(options)
     room = carrier.room_for(max_bytes - photo.exif_bytes) - len(photo.facts) - 6
-    shares = _shares(photo, codec, options, points, room, device, seed, report)
-    search = _Search(codec, options, points, room, shares)
+    search = _Search(codec, options, points, room, _shares(photo, codec, options, points, device, seed, report))
     best = None
     for _ in range(_MOST_TRIALS):
         position = search.next()
@@ -131,19 +130,9 @@ def pack_within(
 
 
 def _shares(
-    photo: Photo,
-    codec: type[Codec],
-    options: Any,
-    points: list[RatePoint],
-    room: float,
-    device: str,
-    seed: int,
-    report: Report,
+    photo: Photo, codec: type[Codec], options: Any, points: list[RatePoint], device: str, seed: int, report: Report
 ) -> list[float] | None:
-    """About how many bytes the stream takes at each rate point, never falling; None for a small image.
-
-    Where the last point clearly fits, the others are not looked at and stand as large as it.
-    """
+    """About how many bytes the stream takes at each rate point, never falling; None for a small image."""
     refuse_own_rendition(codec, options)
     _, height, width = photo.sample.srgb.shape
     pixels = height * width
@@ -152,18 +141,11 @@ def _shares(
     raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
     sample, factor = Sample(photo.sample.info, raw, srgb), pixels / srgb[0].numel()
     report.step("encoding parts to estimate the bytes")
-
-    def size(point: RatePoint) -> float:
-        return factor * len(encode_stream(codec, options, point, sample, device, seed).stream)
-
-    largest = size(points[-1])
-    if largest < _AIM * room:
-        return [largest] * len(points)
     found = []
-    for number, point in enumerate(points[:-1]):
+    for number, point in enumerate(points):
         report.advance(number, len(points))
-        found.append(size(point))
-    return list(accumulate([*found, largest], max))
+        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed).stream))
+    return list(accumulate(found, max))
 
 
 def _blocks(image: torch.Tensor) -> torch.Tensor:
