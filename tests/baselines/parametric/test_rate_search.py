@@ -89,7 +89,7 @@ def test_a_cut_that_decodes_to_garbage_is_coded_in_another_way(monkeypatch, unso
     """Garbage in one corner of every codestream of some ways, as OpenJPEG makes it over a range of rates."""
     planes, decode, turned, ways = planes_of((160, 192)), jpeg2000.decode, rate_search.turned, []
 
-    def spoilt(body, height, width, exact):
+    def spoilt(body, height, width, exact, threads):
         decoded = decode(body, height, width, exact)
         if ways[-1] in unsound:
             decoded[:16, :16] += np.uint16(300)
