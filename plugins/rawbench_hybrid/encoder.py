@@ -115,13 +115,16 @@ class Encoder:
             exact = fitted.to_bytes() + self._exact_body(fitted)
             if len(exact) <= room:
                 return exact
-        body, index = self._fill(fitted, room, quantiser.STEPS // 2)
+        _, index = self._fill(fitted, room, quantiser.STEPS // 2, trials=0)
         fitted = self._fit_within(room, self._price_at(quantiser.step_of(index)))
         body, _ = self._fill(fitted, room, index)
         return fitted.to_bytes() + body
 
-    def _fill(self, fitted: Quantised, room: int, index: int) -> tuple[bytes, int]:
-        """The residual, for what a polynomial leaves of some bytes, and its step's index; ``index`` is tried first."""
+    def _fill(self, fitted: Quantised, room: int, index: int, trials: int = _FULL_TRIALS) -> tuple[bytes, int]:
+        """The residual, for what a polynomial leaves of some bytes, and its step's index.
+
+        ``index`` is tried first, on samples of a large image; the whole of it is coded ``trials`` times at the most.
+        """
         axes, left, best = self._rotation(fitted), room - len(fitted.to_bytes()), b""
         samples, ratio = self._samples(fitted, rotation_matrix(axes))
 
@@ -133,7 +136,9 @@ class Encoder:
         def body(index: int, price: float) -> bytes:
             return self._body(samples, index, axes, guide(index), price).body
 
-        for _ in range(_FULL_TRIALS):
+        if not trials:
+            return best, find_step(lambda i, p: len(body(i, p)), left / ratio, index)[0]
+        for _ in range(trials):
             index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
             whole = body(index, price)
             if ratio != 1:
