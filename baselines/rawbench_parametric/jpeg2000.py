@@ -24,13 +24,12 @@ _HIGH_STEPS = ((0x97D3, 0x97D3, 0x9762), (0x9005, 0x9005, 0x9047), (0xA750, 0xA7
 _EXPLICIT = 0x80
 
 
-def encode(planes: np.ndarray, decibels: float | None, threads: int = 1) -> bytes:
+def encode(planes: np.ndarray, decibels: float | None) -> bytes:
     """Code planes, uint16 (H, W, 3).
 
     Args:
         planes: the values.
         decibels: PSNR to reach, peak 65535, by the 9/7 transform; None: exactly, by the 5/3 transform.
-        threads: of OpenJPEG; the bytes are the same with any number.
 
     Returns:
         One byte (levels, or how long the explicit header is that follows), and the packets.
@@ -43,7 +42,6 @@ def encode(planes: np.ndarray, decibels: float | None, threads: int = 1) -> byte
         reversible=exact,
         mct=exact,
         resolutions=1 + _levels(planes.shape),
-        numthreads=threads,
     )
     header, packets = _split(bytes(stream))
     levels = next((body[9 - 4] for marker, body in header if marker == _COD), 0)
@@ -53,8 +51,8 @@ def encode(planes: np.ndarray, decibels: float | None, threads: int = 1) -> byte
     return bytes([_EXPLICIT, len(kept)]) + kept + packets
 
 
-def decode(payload: bytes, height: int, width: int, exact: bool, threads: int = 1) -> np.ndarray:
-    """Decode what ``encode`` wrote: uint16 (H, W, 3), the same with any number of threads.
+def decode(payload: bytes, height: int, width: int, exact: bool) -> np.ndarray:
+    """Decode what ``encode`` wrote: uint16 (H, W, 3).
 
     Raises:
         StreamError: the payload is no such codestream.
@@ -81,7 +79,7 @@ def decode(payload: bytes, height: int, width: int, exact: bool, threads: int = 
         )
     )
     try:
-        planes = imagecodecs.jpeg2k_decode(stream, numthreads=threads)
+        planes = imagecodecs.jpeg2k_decode(stream)
     except Exception as error:  # OpenJPEG's errors have no common base
         raise StreamError(f"the residual is no JPEG 2000 codestream: {' '.join(str(error).split())}") from None
     if planes.shape != (height, width, 3) or planes.dtype != np.uint16:

@@ -2,8 +2,7 @@
 
 OpenJPEG is asked for a PSNR and says what it takes. How the bytes grow with the PSNR is estimated beforehand, by
 reverse water-filling on the planes' Haar coefficients; a trial says by which factor the estimate is off there, and
-the next PSNR follows from the estimate times that factor. Of a photograph a trial takes seconds: there blocks are
-tried first, and say the factor.
+the next PSNR follows from the estimate times that factor.
 
 OpenJPEG's estimate of where a coding pass ends is now and then too short (uclouvain/openjpeg#904); a code block that
 is cut there decodes to garbage, which costs decibels, and does so over a whole range of PSNRs. So what a codestream
@@ -29,8 +28,6 @@ _STEPS = 12
 _AIM, _ENOUGH = 0.996, 0.99  # of the room
 _LARGE_PIXELS = 1 << 19  # more pixels than that are searched less closely: a trial takes seconds
 _LARGE_STEPS, _LARGE_AIM, _LARGE_ENOUGH = 8, 0.97, 0.94
-_HUGE_PIXELS, _BLOCK, _BLOCKS_ACROSS = 1 << 22, 256, 5  # of photographs, blocks are tried first
-_FINE = 16.0  # steps of the planes in the error that is aimed at: finer ones tell nothing
 _NEAR = 0.02  # decibels between one that fits and one that does not
 _BEST_DECIBELS = 110.0
 _BEST_JUDGED = 90.0  # decibels above which rounding to 16 bits counts
@@ -51,7 +48,6 @@ class _Trials:
         room: bytes that a codestream may have.
         nothing: PSNR of planes of zeros.
         left: how many more may be tried.
-        threads: of OpenJPEG.
         best: the highest PSNR measured of a codestream that fits, the way that it is coded in, and the codestream.
         missed: by gain, the logarithm of how much larger codestreams were than expected.
     """
@@ -60,7 +56,6 @@ class _Trials:
     room: float
     nothing: float
     left: int
-    threads: int
     best: tuple[float, int, bytes] | None = None
     missed: dict[float, float] = field(default_factory=dict)
 
@@ -68,19 +63,16 @@ class _Trials:
         """Try to gain decibels over planes of zeros: how many bytes that takes, and whether it fits and is sound."""
         self.left -= 1
         planes = turned(self.planes, way)
-        body = jpeg2000.encode(planes, self.nothing + gain, self.threads)
+        body = jpeg2000.encode(planes, self.nothing + gain)
         if len(body) > self.room:
             return len(body), False
-        decoded = jpeg2000.decode(body, planes.shape[0], planes.shape[1], exact=False, threads=self.threads)
-        reached = decibels(planes, decoded)
+        reached = decibels(planes, jpeg2000.decode(body, planes.shape[0], planes.shape[1], exact=False))
         if reached > (self.best[0] if self.best else self.nothing):
             self.best = reached, way, body
         return len(body), reached > min(self.nothing + max(gain, 0.0), _BEST_JUDGED) - _TOLERANCE
 
 
-def best_quality(
-    planes: np.ndarray, room: float, advance: Callable[[int, int], None], threads: int = 1
-) -> tuple[int, bytes] | None:
+def best_quality(planes: np.ndarray, room: float, advance: Callable[[int, int], None]) -> tuple[int, bytes] | None:
     """The codestream that decodes best, of those tried that fit into ``room`` bytes, and the way that it is coded in.
 
     None where none is better than planes of zeros.
@@ -89,49 +81,16 @@ def best_quality(
         planes: uint16 (H, W, 3), zero at ``MIDDLE``, none of them 0.
         room: bytes, at least 1.
         advance: is told how many of the trials there can be are done.
-        threads: of OpenJPEG.
     """
     large = planes[..., 0].size > _LARGE_PIXELS
     steps = _LARGE_STEPS if large else _STEPS
-    trials = _Trials(planes, room, decibels(planes, None), steps, threads)
+    trials = _Trials(planes, room, decibels(planes, None), steps)
     expected = expected_log_bytes(planes)
-    if planes[..., 0].size > _HUGE_PIXELS:
-        expected += _missed_by_blocks(planes, room, threads)
     goal = (_LARGE_AIM, _LARGE_ENOUGH) if large else (_AIM, _ENOUGH)
     for way in range(WAYS):
         if _search(trials, way, expected, *goal, lambda: advance(steps - trials.left, steps)):
             break
     return trials.best[1:] if trials.best else None
-
-
-def needless_bits(planes: np.ndarray, room: float) -> int:
-    """How many of the lowest bits of a photograph's planes, 0 to 7, ``room`` bytes cannot tell: they cost only time."""
-    if planes[..., 0].size <= _HUGE_PIXELS:
-        return 0
-    aim = decibels(planes, None) + _next_gain(expected_log_bytes(planes), {}, room)
-    error = PEAK * 10 ** (-aim / 20)
-    return sum(error >= _FINE * 2**bits for bits in range(1, 8))
-
-
-def _missed_by_blocks(planes: np.ndarray, room: float, threads: int) -> float:
-    """The logarithm of how much larger blocks of a photograph are than expected, at their share of the bytes."""
-    blocks = _blocks(planes)
-    share = _LARGE_AIM * room * blocks.size / planes.size
-    expected, nothing, missed = expected_log_bytes(blocks), decibels(blocks, None), 0.0
-    for _ in range(2):
-        gain = _next_gain(expected + missed, {}, share)
-        size = len(jpeg2000.encode(blocks, nothing + gain, threads))
-        missed = math.log(size) - float(np.interp(gain, _GAINS, expected))
-    return missed
-
-
-def _blocks(planes: np.ndarray) -> np.ndarray:
-    """Blocks evenly spread over planes (H, W, 3), side by side in rows."""
-    places = [[max(size - _BLOCK, 0) * (2 * number + 1) // (2 * _BLOCKS_ACROSS) for number in range(_BLOCKS_ACROSS)]
-              for size in planes.shape[:2]]  # fmt: skip
-    rows = [np.concatenate([planes[top : top + _BLOCK, left : left + _BLOCK] for left in places[1]], 1)
-            for top in places[0]]  # fmt: skip
-    return np.concatenate(rows)
 
 
 def _search(

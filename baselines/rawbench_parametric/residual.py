@@ -18,7 +18,7 @@ from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_parametric import jpeg2000
 from rawbench_parametric.poly import per_bit
-from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, needless_bits, turned
+from rawbench_parametric.rate_search import MIDDLE, PEAK, WAYS, best_quality, turned
 
 _HEADER_BYTES = 11  # what the file's own header takes of a target rate
 
@@ -57,14 +57,13 @@ class Residual(rawbench.Codec):
     """The polynomial of ``poly``, and its residual as JPEG 2000.
 
     Payload: the coded polynomial. Lossy points: then nothing, or one byte (bits 0 and 1: right shift of the residual;
-    bits 2 to 4: the way that its planes are turned, ``rate_search.turned``; bits 5 to 7: a further right shift, of a
-    photograph at few bytes; format version 1 has 0 in bits 2 to 7, version 2 in 5 to 7), three bytes (a rotation of the
-    colour axes onto the residual's principal axes) and the codestream of the rotated residual.
+    bits 2 to 4: the way that its planes are turned, ``rate_search.turned``; format version 1 has 0 there), three bytes
+    (a rotation of the colour axes onto the residual's principal axes) and the codestream of the rotated residual.
     Last point: then the codestream of the residual on the 16-bit grid, modulo 2**16, by the reversible transform.
     """
 
     name = "residual"
-    format_version = 3
+    format_version = 2
     summary = "poly, then its residual as JPEG 2000, up to lossless"
     paper = rawbench.Paper(
         citation="No published method: the obvious one that published tables lack.",
@@ -121,19 +120,15 @@ class Residual(rawbench.Codec):
             if point.bpp is None:
                 planes = wrap(error)
                 del error  # a photograph's worth of memory, which the codestream needs
-                return head + jpeg2000.encode(planes, None, torch.get_num_threads())
+                return head + jpeg2000.encode(planes, None)
             start, planes = rotated(error)
             del error
             room = point.bpp * srgb[0].numel() / 8 - len(head) - _HEADER_BYTES - len(start)
-            if room < 1:
-                return head
-            bits = needless_bits(planes, room)
-            planes = without_bits(planes, bits) if bits else planes
-            found = best_quality(planes, room, self.context.part(0.4, 1.0), torch.get_num_threads())
+            found = best_quality(planes, room, self.context.part(0.4, 1.0)) if room >= 1 else None
             if not found:
                 return head
             way, body = found
-            return head + bytes([start[0] | way << 2 | bits << 5]) + start[1:] + body
+            return head + bytes([start[0] | way << 2]) + start[1:] + body
 
     def _error(self, polynomial: Polynomial, raw: Tensor, srgb: Tensor) -> np.ndarray:
         """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
@@ -207,14 +202,6 @@ def rotated(error: np.ndarray) -> tuple[bytes, np.ndarray]:
     return bytes([shift]) + rotation, planes
 
 
-def without_bits(planes: np.ndarray, bits: int) -> np.ndarray:
-    """Planes, uint16 (H, W, 3), shifted right by some bits about ``MIDDLE``, rounded, band by band."""
-    shifted = np.empty_like(planes)
-    for band in bands(*planes.shape[:2]):
-        shifted[band] = np.rint((planes[band].astype(np.float32) - MIDDLE) / 2**bits) + MIDDLE
-    return shifted
-
-
 def read_residual(body: bytes, height: int, width: int, exact: bool) -> Callable[[slice], np.ndarray]:
     """Decode a residual.
 
@@ -232,13 +219,12 @@ def read_residual(body: bytes, height: int, width: int, exact: bool) -> Callable
         StreamError: the bytes are no residual.
     """
     if exact:
-        planes = jpeg2000.decode(body, height, width, exact=True, threads=torch.get_num_threads())
+        planes = jpeg2000.decode(body, height, width, exact=True)
         return lambda rows: unwrap(planes[rows])
-    if len(body) < 5 or body[0] & 3 == 3:
+    if len(body) < 5 or body[0] >= WAYS << 2 or body[0] & 3 == 3:
         raise rawbench.StreamError("the residual's first bytes make no sense")
-    coded = jpeg2000.decode(body[4:], height, width, exact=False, threads=torch.get_num_threads())
-    planes, shift = turned(coded, body[0] >> 2 & WAYS - 1), (body[0] & 3) + (body[0] >> 5)
-    return lambda rows: turn_back(planes[rows], shift, rotation_matrix(body[1:4]))
+    planes = turned(jpeg2000.decode(body[4:], height, width, exact=False), body[0] >> 2)
+    return lambda rows: turn_back(planes[rows], body[0] & 3, rotation_matrix(body[1:4]))
 
 
 def turn_back(planes: np.ndarray, shift: int, matrix: np.ndarray) -> np.ndarray:

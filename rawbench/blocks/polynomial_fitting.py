@@ -31,8 +31,8 @@ from rawbench.srgb import code_step, pick
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes
 _TRIAL_CLASS_PIXELS = 1 << 12
-_FITTED_PIXELS = 1 << 18  # all of a smaller image: more of them tell the same polynomial
-_FITTED_CLASS_PIXELS = 1 << 16  # of each clip class of an image that is larger
+_LARGE_PIXELS = 1 << 21  # an image of no more is fitted to all of its pixels
+_FITTED_PIXELS, _FITTED_CLASS_PIXELS = 1 << 18, 1 << 16  # of a larger one, and of each clip class: they tell the same
 _MIDDLING_STEP = 9  # at which degrees are compared
 _Fit = tuple[NormalEquations, np.ndarray]  # equations and their solution
 
@@ -56,7 +56,7 @@ def fit_polynomial(
 ) -> Quantised:
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
-    Images of more than a quarter of a million pixels are fitted to that many, evenly spread, and so is each clip class.
+    Images of more than two million pixels are fitted to a quarter of a million, evenly spread, and so is each class.
 
     Args:
         srgb: uint8 or uint16 (3, ...), an image or a list of samples.
@@ -78,7 +78,8 @@ def fit_polynomial(
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
-    part = _evenly(codes.shape[1], _FITTED_PIXELS, srgb.shape[-1])
+    large = codes.shape[1] > _LARGE_PIXELS
+    part = _evenly(codes.shape[1], _FITTED_PIXELS if large else _LARGE_PIXELS, srgb.shape[-1])
     main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
     rows = _class_rows(codes, limit)
     classes = _correction_trial(codes, target, base, degree, rows)

@@ -37,27 +37,6 @@ def test_few_trials_fill_the_room(monkeypatch, bpp):
     assert len(trials) <= 5
 
 
-@pytest.mark.parametrize("bpp", [0.2, 2.0])
-def test_blocks_tell_how_many_bytes_a_photograph_takes(monkeypatch, bpp):
-    monkeypatch.setattr(rate_search, "_LARGE_PIXELS", 10_000)
-    monkeypatch.setattr(rate_search, "_HUGE_PIXELS", 10_000)
-    monkeypatch.setattr(rate_search, "_BLOCK", 64)
-    planes, sizes, encode = planes_of((416, 512)), [], jpeg2000.encode
-    room = bpp * 416 * 512 / 8
-    monkeypatch.setattr(jpeg2000, "encode", lambda planes, *a: sizes.append(planes.shape) or encode(planes, *a))
-    _, body = rate_search.best_quality(planes, room, unwatched)
-    assert 0.94 * room < len(body) <= room
-    assert sizes.count((320, 320, 3)) == 2 and sizes.count(planes.shape) <= 2
-
-
-def test_bits_are_needless_where_few_bytes_tell_little(monkeypatch):
-    planes = planes_of((160, 192))
-    assert rate_search.needless_bits(planes, 100.0) == 0  # no photograph
-    monkeypatch.setattr(rate_search, "_HUGE_PIXELS", 10_000)
-    few, many = (rate_search.needless_bits(planes, room) for room in (100.0, 100_000.0))
-    assert few > 0 and many == 0
-
-
 def test_the_estimate_grows_with_the_quality_and_is_near():
     planes = planes_of((128, 128))
     expected = rate_search.expected_log_bytes(planes)
@@ -89,7 +68,7 @@ def test_a_cut_that_decodes_to_garbage_is_coded_in_another_way(monkeypatch, unso
     """Garbage in one corner of every codestream of some ways, as OpenJPEG makes it over a range of rates."""
     planes, decode, turned, ways = planes_of((160, 192)), jpeg2000.decode, rate_search.turned, []
 
-    def spoilt(body, height, width, exact, threads):
+    def spoilt(body, height, width, exact):
         decoded = decode(body, height, width, exact)
         if ways[-1] in unsound:
             decoded[:16, :16] += np.uint16(300)
