@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -12,7 +13,7 @@ import torch
 
 from rawbench.camera import carrier
 from rawbench.codec import Codec
-from rawbench.errors import UsageError
+from rawbench.errors import SampleError, UsageError
 from rawbench.photo.pack import Packed, Photo, pack_photo
 from rawbench.photo.steps import Report
 from rawbench.run.coding import encode_stream
@@ -131,15 +132,21 @@ def pack_within(
 ) -> Packed:
     """Encode so that the metadata fit, all told, into a number of bytes, and use it where the method's rates allow it.
 
-    Rate points are ordered by their bytes, so that a few of them are tried; between the two that enclose the budget, a
-    rate of the method's own (``Codec.between``). Of a large image, blocks are encoded at all rate points first: they
-    say where to begin.
+    A method that meets a budget by itself is left to it (``Codec.within``). Of others, rate points are ordered by their
+    bytes, so that a few of them are tried; between the two that enclose the budget, a rate of the method's own
+    (``Codec.between``). Of a large image, blocks are encoded first: they say where to begin.
 
     Raises:
         UsageError: not even the first fits.
     """
     points = codec.rate_points(options)
     room = carrier.room_for(max_bytes - photo.exif_bytes) - len(photo.facts) - 6
+    by_itself = codec.within(options, room)
+    if by_itself is not None:
+        with suppress(SampleError):  # rate points tell what they take
+            packed = pack_photo(photo, codec, *by_itself, device, seed, report)
+            if packed.added_bytes <= max_bytes:
+                return packed
     search = _Search(codec, options, points, room, _shares(photo, codec, options, points, device, seed, report))
     best = None
     for _ in range(_MOST_TRIALS):
