@@ -35,6 +35,7 @@ _SAMPLED_PIXELS = 1 << 20
 _SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
 _CAUTION = 1.002
+_ENOUGH_OF_MANY = 0.96  # of the room, of an image that takes long
 
 
 @dataclass(frozen=True)
@@ -134,8 +135,10 @@ class Encoder:
 
         @cache
         def body(index: int, price: float) -> bytes:
-            return self._body(samples, index, axes, guide(index), price).body
+            known = guide(index) if ratio == 1 else guide(first)  # of samples, what is believed changes little
+            return self._body(samples, index, axes, known, price).body
 
+        first, enough = index, ENOUGH if ratio == 1 else _ENOUGH_OF_MANY
         if not trials:
             return best, find_step(lambda i, p: len(body(i, p)), left / ratio, index)[0]
         for _ in range(trials):
@@ -146,7 +149,7 @@ class Encoder:
                 whole = self._body(prepared, index, axes, guide(index), price).body
             if len(best) < len(whole) <= left:
                 best = whole
-            if ratio == 1 or ENOUGH * left <= len(best):
+            if ratio == 1 or enough * left <= len(best):
                 break
             ratio = _CAUTION * max(len(whole), 1) / max(len(body(index, price)), 1)
         return best, index
