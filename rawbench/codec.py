@@ -145,6 +145,19 @@ class Codec(abc.ABC):
         return None
 
     @classmethod
+    def within(cls, options: Any, most: int) -> tuple[Any, RatePoint] | None:
+        """The best quality that a budget of bytes allows, for methods that meet one by themselves; optional.
+
+        Args:
+            options: the method's.
+            most: bytes that a stream may have.
+
+        Returns:
+            Options and the rate point that they have; None where the method cannot, or not with so few.
+        """
+        return None
+
+    @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
         """What else determines the stream (weights digest, ...); part of the stream key. JSON values."""
         return {}

@@ -15,6 +15,7 @@ from rawbench_hybrid.encoder import Encoder
 from rawbench_hybrid.model import read_model
 
 BASE, BUDGET, EXACT = 0, 254, 255
+LEAST_BYTES = 40  # of a budget for a file
 POINTS = (BASE, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, EXACT)
 """Rate points: the polynomial alone, then steps of the quantiser from 16,384 to 8 by octaves, and lossless."""
 
@@ -52,7 +53,7 @@ class Hybrid(rawbench.Codec):
         """Options of `hybrid`."""
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range; 1: lossless")
-        max_bytes: int | None = Field(None, ge=40, description="the best quality that a file of so many bytes holds")
+        max_bytes: int | None = Field(None, ge=LEAST_BYTES, description="the best quality in a file of so many bytes")
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
@@ -63,6 +64,14 @@ class Hybrid(rawbench.Codec):
             index = EXACT if options.quality == 1 else round(options.quality * quantiser.STEPS)
             return [rawbench.RatePoint(index, f"q={options.quality:g}")]
         return [rawbench.RatePoint(index, _name(index)) for index in POINTS]
+
+    @classmethod
+    def within(cls, options: Any, most: int) -> tuple[Any, rawbench.RatePoint] | None:
+        """Any budget that holds a polynomial."""
+        if most < LEAST_BYTES or options != cls.Options():
+            return None
+        chosen = cls.Options(max_bytes=most)
+        return chosen, cls.rate_points(chosen)[0]
 
     @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:

@@ -35,6 +35,7 @@ _SAMPLED_PIXELS = 1 << 20
 _SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
 _CAUTION = 1.002
+_ENOUGH_OF_MANY = 0.96  # of the room, of an image that takes long
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,16 @@ class Encoder:
             exact = fitted.to_bytes() + self._exact_body(fitted)
             if len(exact) <= room:
                 return exact
-        body, index = self._fill(fitted, room, quantiser.STEPS // 2)
+        _, index = self._fill(fitted, room, quantiser.STEPS // 2, trials=0)
         fitted = self._fit_within(room, self._price_at(quantiser.step_of(index)))
         body, _ = self._fill(fitted, room, index)
         return fitted.to_bytes() + body
 
-    def _fill(self, fitted: Quantised, room: int, index: int) -> tuple[bytes, int]:
-        """The residual, for what a polynomial leaves of some bytes, and its step's index; ``index`` is tried first."""
+    def _fill(self, fitted: Quantised, room: int, index: int, trials: int = _FULL_TRIALS) -> tuple[bytes, int]:
+        """The residual, for what a polynomial leaves of some bytes, and its step's index.
+
+        ``index`` is tried first, on samples of a large image; the whole of it is coded ``trials`` times at the most.
+        """
         axes, left, best = self._rotation(fitted), room - len(fitted.to_bytes()), b""
         samples, ratio = self._samples(fitted, rotation_matrix(axes))
 
@@ -131,9 +135,13 @@ class Encoder:
 
         @cache
         def body(index: int, price: float) -> bytes:
-            return self._body(samples, index, axes, guide(index), price).body
+            known = guide(index) if ratio == 1 else guide(first)  # of samples, what is believed changes little
+            return self._body(samples, index, axes, known, price).body
 
-        for _ in range(_FULL_TRIALS):
+        first, enough = index, ENOUGH if ratio == 1 else _ENOUGH_OF_MANY
+        if not trials:
+            return best, find_step(lambda i, p: len(body(i, p)), left / ratio, index)[0]
+        for _ in range(trials):
             index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
             whole = body(index, price)
             if ratio != 1:
@@ -141,7 +149,7 @@ class Encoder:
                 whole = self._body(prepared, index, axes, guide(index), price).body
             if len(best) < len(whole) <= left:
                 best = whole
-            if ratio == 1 or ENOUGH * left <= len(best):
+            if ratio == 1 or enough * left <= len(best):
                 break
             ratio = _CAUTION * max(len(whole), 1) / max(len(body(index, price)), 1)
         return best, index

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rawbench.blocks.colour_table import by_colour
 from rawbench.blocks.polynomial import Polynomial
 from rawbench.srgb import full_scale
 from rawbench_hybrid.features import Features, make_features
@@ -61,8 +62,9 @@ def see_tiles(polynomial: Polynomial, srgb: Tensor, axes: np.ndarray) -> Iterato
         axes: float64 (3, 3), whose columns are the residual's colour axes.
     """
     whole = np.rint(axes * 256).astype(np.int32)
+    values = by_colour(lambda codes: _unit16(polynomial, codes), srgb)
     for window in windows(*srgb.shape[1:]):
-        prediction = predict(polynomial, srgb[(slice(None), *window)])
+        prediction = values(srgb[(slice(None), *window)]).permute(1, 2, 0).cpu().numpy()
         pixels = srgb[(slice(None), *window)].cpu().numpy()
         clipped = (pixels == full_scale(pixels)).any(0)
         levels = level_count(*clipped.shape)
@@ -71,7 +73,11 @@ def see_tiles(polynomial: Polynomial, srgb: Tensor, axes: np.ndarray) -> Iterato
 
 def predict(polynomial: Polynomial, srgb: Tensor) -> np.ndarray:
     """The polynomial's raw on the 16-bit grid, int32 (H, W, 3), the same on every machine."""
-    return torch.round(polynomial(srgb) * PEAK).int().permute(1, 2, 0).cpu().numpy()
+    return _unit16(polynomial, srgb).permute(1, 2, 0).cpu().numpy()
+
+
+def _unit16(polynomial: Polynomial, srgb: Tensor) -> Tensor:
+    return torch.round(polynomial(srgb) * PEAK).int()
 
 
 def raw16(raw: Tensor) -> np.ndarray:

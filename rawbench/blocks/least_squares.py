@@ -52,9 +52,10 @@ class NormalEquations:
         terms = len(self.gram)
         for first in range(0, len(design), _BLOCK):
             rows = slice(first, first + _BLOCK)
-            joint = torch.cat([design[rows], target[rows]], 1).mul_(_UNITS).round_().div_(_UNITS)
-            weighted = joint if weight is None else joint * weight[rows, None]
-            moments = (weighted.T @ joint).cpu().numpy()
+            # One row a term, as features are made: what is copied lies in runs.
+            joint = torch.cat([design[rows].T, target[rows].T]).mul_(_UNITS).round_().div_(_UNITS)
+            weighted = joint if weight is None else joint * weight[rows]
+            moments = (weighted @ joint.T).cpu().numpy()
             self.gram += moments[:terms, :terms]
             self.moment += moments[:terms, terms:]
             self.energy += np.diagonal(moments)[terms:]

@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from rawbench.blocks.colour_table import by_colour
 from rawbench.codec import Advance, unwatched
 from rawbench.srgb import bits_of, code_step, pick
 
@@ -184,10 +185,11 @@ class Polynomial:
         ``advance`` is told how many of the pixels are done.
         """
         codes = srgb.reshape(3, -1)
+        single = by_colour(lambda part: self(part).float(), codes)
         out = torch.empty(codes.shape, dtype=torch.float32, device=srgb.device)
         for part in chunks(codes.shape[1]):
             advance(part.start, codes.shape[1])
-            out[:, part] = self.predict(codes[:, part].T).T.clamp_(0.0, 1.0)
+            out[:, part] = single(codes[:, part])
         return out.reshape(srgb.shape)
 
     def predict(self, codes: Tensor) -> Tensor:

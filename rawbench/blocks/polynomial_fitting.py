@@ -26,13 +26,13 @@ from rawbench.blocks.polynomial import (
 from rawbench.blocks.polynomial_coding import STEPS, THRESHOLDS, Quantised, approximate_bits, round_coefficients
 from rawbench.blocks.polynomial_equations import correction_equations, main_equations
 from rawbench.codec import Advance, unwatched
-from rawbench.srgb import pick
+from rawbench.srgb import code_step, pick
 
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes
 _TRIAL_CLASS_PIXELS = 1 << 12
-_FITTED_PIXELS = 1 << 21  # all of a smaller image: more of them tell the same polynomial
-_FITTED_CLASS_PIXELS = 1 << 18  # of each clip class of an image that is larger
+_LARGE_PIXELS = 1 << 21  # an image of no more is fitted to all of its pixels
+_FITTED_PIXELS, _FITTED_CLASS_PIXELS = 1 << 18, 1 << 16  # of a larger one, and of each clip class: they tell the same
 _MIDDLING_STEP = 9  # at which degrees are compared
 _Fit = tuple[NormalEquations, np.ndarray]  # equations and their solution
 
@@ -56,7 +56,7 @@ def fit_polynomial(
 ) -> Quantised:
     """Fit a polynomial of the linearised sRGB to raw, with corrections where channels are clipped.
 
-    Images of more than two million pixels are fitted to that many, evenly spread, and so is each clip class.
+    Images of more than two million pixels are fitted to a quarter of a million, evenly spread, and so is each class.
 
     Args:
         srgb: uint8 or uint16 (3, ...), an image or a list of samples.
@@ -78,7 +78,8 @@ def fit_polynomial(
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
-    part = _evenly(codes.shape[1], _FITTED_PIXELS, srgb.shape[-1])
+    large = codes.shape[1] > _LARGE_PIXELS
+    part = _evenly(codes.shape[1], _FITTED_PIXELS if large else _LARGE_PIXELS, srgb.shape[-1])
     main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
     rows = _class_rows(codes, limit)
     classes = _correction_trial(codes, target, base, degree, rows)
@@ -127,8 +128,14 @@ def _some(rows: Tensor) -> Tensor:
 
 def _class_rows(codes: Tensor, threshold: int) -> dict[int, Tensor]:
     """Positions of the pixels of each clip class that occurs, int64 (N,), by class 1..7."""
-    group = torch.cat([clip_class(codes[:, part].T, threshold) for part in chunks(codes.shape[1])])
-    every = {clipped: torch.nonzero(group == clipped).squeeze(1) for clipped in range(1, 8)}
+    found = []
+    for part in chunks(codes.shape[1]):
+        here = codes[:, part] if codes.dtype == torch.uint8 else codes[:, part].int()
+        red, green, blue = here >= threshold * code_step(codes)
+        found.append(torch.nonzero(red | green | blue).squeeze(1) + part.start)
+    rows = torch.cat(found)
+    group = clip_class(pick(codes, slice(None), rows).T, threshold)
+    every = {clipped: rows[group == clipped] for clipped in range(1, 8)}
     return {clipped: rows for clipped, rows in every.items() if len(rows)}
 
 

@@ -14,7 +14,8 @@ def raw_tensor(raw16: np.ndarray) -> torch.Tensor:
     """uint16 (H, W, 3) -> float32 (3, H, W) in [0, 1]."""
     raw = np.empty((raw16.shape[2], *raw16.shape[:2]), np.float32)
     for rows in row_strips(raw16.shape[0]):
-        np.divide(raw16[rows].transpose(2, 0, 1), np.float32(65535), out=raw[:, rows], dtype=np.float32)
+        raw[:, rows] = raw16[rows].transpose(2, 0, 1)
+        raw[:, rows] /= np.float32(65535)
     return torch.from_numpy(raw)
 
 

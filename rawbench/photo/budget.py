@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from itertools import accumulate
-from typing import Any
+from typing import Any, overload
 
 import torch
 
 from rawbench.camera import carrier
 from rawbench.codec import Codec
-from rawbench.errors import UsageError
+from rawbench.errors import SampleError, UsageError
 from rawbench.photo.pack import Packed, Photo, pack_photo
 from rawbench.photo.steps import Report
 from rawbench.run.coding import encode_stream
@@ -24,6 +26,30 @@ _MOST_TRIALS = 8
 _BLOCK, _FEW_BLOCKS = 256, 8  # side and number of the blocks that stand for a large image
 
 
+class _Shares(Sequence[float]):
+    """About how many bytes a stream takes at each rate point: those that are asked for are found out, once each."""
+
+    def __init__(self, count: int, find: Callable[[int], float]) -> None:
+        self._count, self._find = count, find
+        self._found: dict[int, float] = {}
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, number: int) -> float: ...
+    @overload
+    def __getitem__(self, number: slice) -> list[float]: ...
+    def __getitem__(self, number: int | slice) -> float | list[float]:
+        if isinstance(number, slice):
+            return [self[each] for each in range(*number.indices(self._count))]
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        if number not in self._found:
+            self._found[number] = self._find(number)
+        return self._found[number]
+
+
 @dataclass
 class _Search:
     """What is known of a method's bytes by position: the number of a rate point, or a fraction between two."""
@@ -32,7 +58,7 @@ class _Search:
     options: Any
     points: list[RatePoint]
     room: float
-    shares: list[float] | None
+    shares: Sequence[float] | None
     known: dict[float, int] = field(default_factory=dict)
 
     def at(self, position: float) -> tuple[Any, RatePoint] | None:
@@ -69,15 +95,18 @@ class _Search:
         first = max(math.floor(low), 0)
         places = sorted({*range(first, math.ceil(high) + 1), low, high, *self.known} - {-1.0})
         places = [x for x in places if max(low, 0) <= x <= high]
-        sizes = [math.log(max(self._size(x), 1.0)) for x in places]
         aim = math.log(max(_AIM * self.room, 1.0))
-        for (a, at_a), (b, at_b) in zip(zip(places, sizes, strict=True), zip(places[1:], sizes[1:], strict=False),
-                                        strict=False):  # fmt: skip
-            if at_b >= aim:
-                share = (aim - at_a) / max(at_b - at_a, 1e-9)
-                found = a + (b - a) * min(max(share, 0.0), 1.0)
-                return min(max(found, low + 0.05 * (bound - low) if low >= 0 else 0.0), bound - 0.05 * (bound - low))
-        return high
+        reached = max(bisect_left(places, aim, key=self._log_size), 1)
+        if reached >= len(places):
+            return high
+        a, b = places[reached - 1 : reached + 1]
+        at_a, at_b = self._log_size(a), self._log_size(b)
+        share = (aim - at_a) / max(at_b - at_a, 1e-9)
+        found = a + (b - a) * min(max(share, 0.0), 1.0)
+        return min(max(found, low + 0.05 * (bound - low) if low >= 0 else 0.0), bound - 0.05 * (bound - low))
+
+    def _log_size(self, position: float) -> float:
+        return math.log(max(self._size(position), 1.0))
 
     def _size(self, position: float) -> float:
         """Known bytes, or those that the blocks let expect, held against the nearest that are known."""
@@ -103,15 +132,21 @@ def pack_within(
 ) -> Packed:
     """Encode so that the metadata fit, all told, into a number of bytes, and use it where the method's rates allow it.
 
-    Rate points are ordered by their bytes, so that a few of them are tried; between the two that enclose the budget, a
-    rate of the method's own (``Codec.between``). Of a large image, blocks are encoded at all rate points first: they
-    say where to begin.
+    A method that meets a budget by itself is left to it (``Codec.within``). Of others, rate points are ordered by their
+    bytes, so that a few of them are tried; between the two that enclose the budget, a rate of the method's own
+    (``Codec.between``). Of a large image, blocks are encoded first: they say where to begin.
 
     Raises:
         UsageError: not even the first fits.
     """
     points = codec.rate_points(options)
     room = carrier.room_for(max_bytes - photo.exif_bytes) - len(photo.facts) - 6
+    by_itself = codec.within(options, room)
+    if by_itself is not None:
+        with suppress(SampleError):  # rate points tell what they take
+            packed = pack_photo(photo, codec, *by_itself, device, seed, report)
+            if packed.added_bytes <= max_bytes:
+                return packed
     search = _Search(codec, options, points, room, _shares(photo, codec, options, points, device, seed, report))
     best = None
     for _ in range(_MOST_TRIALS):
@@ -131,8 +166,8 @@ def pack_within(
 
 def _shares(
     photo: Photo, codec: type[Codec], options: Any, points: list[RatePoint], device: str, seed: int, report: Report
-) -> list[float] | None:
-    """About how many bytes the stream takes at each rate point, never falling; None for a small image."""
+) -> Sequence[float] | None:
+    """About how many bytes the stream takes at each rate point; None for a small image."""
     refuse_own_rendition(codec, options)
     _, height, width = photo.sample.srgb.shape
     pixels = height * width
@@ -140,12 +175,12 @@ def _shares(
         return None
     raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
     sample, factor = Sample(photo.sample.info, raw, srgb), pixels / srgb[0].numel()
-    report.step("encoding parts to estimate the bytes")
-    found = []
-    for number, point in enumerate(points):
-        report.advance(number, len(points))
-        found.append(factor * len(encode_stream(codec, options, point, sample, device, seed).stream))
-    return list(accumulate(found, max))
+
+    def find(number: int) -> float:
+        report.step(f"encoding parts to estimate the bytes of {points[number].name}")
+        return factor * len(encode_stream(codec, options, points[number], sample, device, seed).stream)
+
+    return _Shares(len(points), find)
 
 
 def _blocks(image: torch.Tensor) -> torch.Tensor:

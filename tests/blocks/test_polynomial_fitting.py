@@ -69,6 +69,7 @@ def test_large_images_are_fitted_to_a_part_of_their_pixels(monkeypatch, width):
     image = next(i for i in kit_images() if i.name == "medium")
     srgb, raw = (torch.from_numpy(pixels.reshape(3, -1, width)) for pixels in (image.srgb, image.raw))
     whole = fit_polynomial(srgb, raw, 3, 1e-3)
+    monkeypatch.setattr(polynomial_fitting, "_LARGE_PIXELS", 1 << 15)
     monkeypatch.setattr(polynomial_fitting, "_FITTED_PIXELS", 1 << 15)
     monkeypatch.setattr(polynomial_fitting, "_FITTED_CLASS_PIXELS", 1 << 11)
     step = polynomial_fitting._evenly(raw[0].numel(), 1 << 15, width).step

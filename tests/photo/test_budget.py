@@ -23,15 +23,22 @@ def added(call, *arguments) -> int:
     return found["added_bytes"]
 
 
+@pytest.mark.parametrize("method", ["residual", "hybrid"])
 @pytest.mark.parametrize("limit", [700, 2500, 9000])
-def test_a_budget_is_used_within_5_percent(call, tmp_path, limit):
+def test_a_budget_is_used_within_5_percent(call, tmp_path, limit, method):
     from tests.camera_files import jpeg, rendered
 
     path = write_dng(tmp_path / "a.dng", frame(192, 256, iso=800))
     carrier = tmp_path / "a.jpg"
     carrier.write_bytes(jpeg(rendered(path)))
-    used = added(call, path, "--carrier", carrier, "--max-bytes", limit)
+    used = added(call, path, "--carrier", carrier, "--max-bytes", limit, "--method", method)
     assert CLOSE * limit - 64 <= used <= limit
+
+
+def test_a_budget_that_holds_no_polynomial_is_refused_in_one_line(call, tmp_path):
+    path = write_dng(tmp_path / "a.dng", frame(192, 256))
+    ended = call("pack", path, "--max-bytes", 190, "--method", "hybrid", "-o", "x.rb.jpg")
+    assert ended.code == 2 and "more than 190" in ended.err and len(ended.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("method", ["residual", "learned"])
