@@ -158,6 +158,14 @@ class Codec(abc.ABC):
         return None
 
     @classmethod
+    def expected_bytes(cls, options: Any, point: RatePoint, pixels: int) -> float | None:
+        """How many bytes an image takes at a rate point, where the method fills a number from below; optional.
+
+        Who has a budget of bytes asks for it; without it, parts of a large image are encoded to find out.
+        """
+        return None
+
+    @classmethod
     def identity(cls, options: Any) -> Mapping[str, Any]:
         """What else determines the stream (weights digest, ...); part of the stream key. JSON values."""
         return {}

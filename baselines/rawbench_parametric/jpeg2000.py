@@ -6,10 +6,12 @@ planes are known from the sRGB; the rest follows from the number of decompositio
 
 from __future__ import annotations
 
+import math
 import struct
 
 import imagecodecs
 import numpy as np
+import torch
 
 from rawbench import StreamError
 
@@ -22,14 +24,26 @@ _SOC, _SIZ, _COD, _QCD, _COM, _SOT, _SOD, _EOC = (
 _LOW_STEPS = (0x8000, 0x8824, 0x9F52, 0xA738, 0xAF20)
 _HIGH_STEPS = ((0x97D3, 0x97D3, 0x9762), (0x9005, 0x9005, 0x9047), (0xA750, 0xA750, 0xA768), (0xAF00, 0xAF00, 0xAEE0))
 _EXPLICIT = 0x80
+_GUARD_BITS, _MOST_GUARD_BITS = 2, 7
+MAX_COARSER = _MOST_GUARD_BITS - _GUARD_BITS
+_MIDDLE = 32768
+_STRIP_ROWS = 64
+_THREADED_PIXELS = 1 << 19
+_OCTAVE = 20 * math.log10(2)  # in decibels
 
 
-def encode(planes: np.ndarray, decibels: float | None) -> bytes:
+def encode(planes: np.ndarray, decibels: float | None, coarser: int = 0) -> bytes:
     """Code planes, uint16 (H, W, 3).
 
+    OpenJPEG codes every bit of every coefficient before it drops most of them. ``coarser`` spares it the lowest ones:
+    it gets planes that are divided by a power of two (``divide``), and the decoder is told of steps that are as much
+    larger.
+
     Args:
-        planes: the values.
-        decibels: PSNR to reach, peak 65535, by the 9/7 transform; None: exactly, by the 5/3 transform.
+        planes: the values, divided by 2**coarser.
+        decibels: PSNR to reach, before they are divided, peak 65535, by the 9/7 transform; None: exactly, by the 5/3
+            transform.
+        coarser: octaves, 0 to ``MAX_COARSER``, by which the quantiser's steps are coarser than OpenJPEG's; lossy only.
 
     Returns:
         One byte (levels, or how long the explicit header is that follows), and the packets.
@@ -37,18 +51,43 @@ def encode(planes: np.ndarray, decibels: float | None) -> bytes:
     exact = decibels is None
     stream = imagecodecs.jpeg2k_encode(
         np.ascontiguousarray(planes),
-        level=0 if decibels is None else decibels,  # type: ignore[arg-type]  # it takes decibels as they are
+        level=0 if decibels is None else decibels + coarser * _OCTAVE,  # type: ignore[arg-type]  # it takes decibels
         codecformat="j2k",
         reversible=exact,
         mct=exact,
         resolutions=1 + _levels(planes.shape),
+        numthreads=_threads(planes[..., 0].size),
     )
     header, packets = _split(bytes(stream))
+    header = [(marker, _coarser(body, coarser) if marker == _QCD else body) for marker, body in header]
     levels = next((body[9 - 4] for marker, body in header if marker == _COD), 0)
     kept = b"".join(struct.pack(">HH", m, len(b) + 2) + b for m, b in header if m in (_COD, _QCD))
     if levels <= MAX_LEVELS and kept == _usual_header(levels, exact):
         return bytes([levels]) + packets
     return bytes([_EXPLICIT, len(kept)]) + kept + packets
+
+
+def divide(planes: np.ndarray, octaves: int) -> None:
+    """Divide planes, uint16, by a power of two about their middle, in place, and round them."""
+    for top in range(0, len(planes), _STRIP_ROWS):
+        values = planes[top : top + _STRIP_ROWS].astype(np.int32)
+        values += (1 << octaves >> 1) - _MIDDLE
+        values >>= octaves
+        values += _MIDDLE
+        planes[top : top + _STRIP_ROWS] = values
+
+
+def _threads(pixels: int) -> int:
+    """How many OpenJPEG is to use; the bytes are the same."""
+    return torch.get_num_threads() if pixels > _THREADED_PIXELS else 1
+
+
+def _coarser(qcd: bytes, octaves: int) -> bytes:
+    """A QCD segment of steps that are so many octaves larger; more guard bits keep the count of bit planes."""
+    if not octaves:
+        return qcd
+    steps = struct.unpack(f">{len(qcd) // 2}H", qcd[1:])
+    return bytes([qcd[0] + (octaves << 5)]) + struct.pack(f">{len(steps)}H", *(s - (octaves << 11) for s in steps))
 
 
 def decode(payload: bytes, height: int, width: int, exact: bool) -> np.ndarray:
@@ -79,7 +118,7 @@ def decode(payload: bytes, height: int, width: int, exact: bool) -> np.ndarray:
         )
     )
     try:
-        planes = imagecodecs.jpeg2k_decode(stream)
+        planes = imagecodecs.jpeg2k_decode(stream, numthreads=_threads(height * width))
     except Exception as error:  # OpenJPEG's errors have no common base
         raise StreamError(f"the residual is no JPEG 2000 codestream: {' '.join(str(error).split())}") from None
     if planes.shape != (height, width, 3) or planes.dtype != np.uint16:

@@ -13,6 +13,7 @@ from torch import Tensor
 
 import rawbench
 from rawbench.blocks.colour_axes import bands, principal_rotation, rotation_matrix
+from rawbench.blocks.colour_table import by_colour
 from rawbench.blocks.polynomial import Polynomial
 from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench.blocks.polynomial_fitting import fit_polynomial
@@ -103,6 +104,12 @@ class Residual(rawbench.Codec):
         chosen = options.model_copy(update={"bpp": low * (high / low) ** share if low else high * share})
         return chosen, cls.rate_points(chosen)[0]
 
+    @classmethod
+    def expected_bytes(cls, options: Any, point: rawbench.RatePoint, pixels: int) -> float | None:
+        """The target rate; nothing is known of the first point and of the last."""
+        bpp = options.bpp if options.bpp is not None else _POINTS[point.index].bpp
+        return bpp * pixels / 8 if bpp else None
+
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """Code the polynomial and the residual."""
         point = _POINTS[self.rate_point.index]
@@ -134,12 +141,13 @@ class Residual(rawbench.Codec):
         """What the polynomial leaves on the 16-bit grid: int32 (H, W, 3) on the CPU."""
         error = np.empty((*srgb.shape[1:], 3), np.int32)
         advance = self.context.part(0.2, 0.4)
+        predict = predictor(polynomial, srgb)
         for rows in bands(*srgb.shape[1:]):
             advance(rows.start, len(error))
             with self.context.stage("synthesis"):
-                part = raw16(raw[:, rows]) - predict16(polynomial, srgb[:, rows])
+                part = raw16(raw[:, rows]) - predict(srgb[:, rows])
             with self.context.stage("transfer"):
-                error[rows] = part.int().permute(1, 2, 0).cpu().numpy()
+                error[rows] = part.permute(1, 2, 0).cpu().numpy()
         return error
 
     def decode(self, payload: bytes, srgb: Tensor) -> Tensor:
@@ -155,13 +163,13 @@ class Residual(rawbench.Codec):
         if coded is None:
             with self.context.stage("synthesis"):
                 return polynomial.raw(srgb, self.context.advance)
-        out = torch.empty(srgb.shape, device=srgb.device)
+        out, predict = torch.empty(srgb.shape, device=srgb.device), predictor(polynomial, srgb)
         for rows in bands(height, width):
             self.context.advance(rows.start, height)
             with self.context.stage("transfer"):
                 added = torch.from_numpy(coded(rows)).to(srgb.device).permute(2, 0, 1)
             with self.context.stage("synthesis"):
-                total = predict16(polynomial, srgb[:, rows]) + added
+                total = predict(srgb[:, rows]) + added
                 if point.bpp is None:
                     total = torch.remainder(total, 65536)
                 out[:, rows] = (total.double() / PEAK).clamp(0.0, 1.0).float()
@@ -169,13 +177,13 @@ class Residual(rawbench.Codec):
 
 
 def raw16(raw: Tensor) -> Tensor:
-    """Raw on the 16-bit grid, int64."""
-    return torch.round(raw.double() * PEAK).long()
+    """Raw on the 16-bit grid, int32."""
+    return torch.round(raw.double() * PEAK).int()
 
 
-def predict16(polynomial: Polynomial, srgb: Tensor) -> Tensor:
-    """The polynomial's raw on the 16-bit grid, int64 (3, H, W), the same on every machine."""
-    return torch.round(polynomial(srgb) * PEAK).long()
+def predictor(polynomial: Polynomial, srgb: Tensor) -> Callable[[Tensor], Tensor]:
+    """The polynomial's raw on the 16-bit grid, int32 (3, ...), of pixels of an image; the same on every machine."""
+    return by_colour(lambda codes: torch.round(polynomial(codes) * PEAK).int(), srgb)
 
 
 def wrap(error: np.ndarray) -> np.ndarray:

@@ -7,6 +7,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, overload
 
 import torch
@@ -22,6 +23,7 @@ from rawbench.types import RatePoint, Sample
 
 CLOSE = 0.95  # share of the budget that is to be used where the method's rates allow it
 _AIM = 0.98  # share of the budget at which a rate in between aims
+_SURE_AIM = 0.999  # the same, of methods that fill a number of bytes from below
 _MOST_TRIALS = 8
 _BLOCK, _FEW_BLOCKS = 256, 8  # side and number of the blocks that stand for a large image
 
@@ -59,6 +61,7 @@ class _Search:
     points: list[RatePoint]
     room: float
     shares: Sequence[float] | None
+    aim: float = _AIM
     known: dict[float, int] = field(default_factory=dict)
 
     def at(self, position: float) -> tuple[Any, RatePoint] | None:
@@ -95,7 +98,7 @@ class _Search:
         first = max(math.floor(low), 0)
         places = sorted({*range(first, math.ceil(high) + 1), low, high, *self.known} - {-1.0})
         places = [x for x in places if max(low, 0) <= x <= high]
-        aim = math.log(max(_AIM * self.room, 1.0))
+        aim = math.log(max(self.aim * self.room, 1.0))
         reached = max(bisect_left(places, aim, key=self._log_size), 1)
         if reached >= len(places):
             return high
@@ -147,7 +150,9 @@ def pack_within(
             packed = pack_photo(photo, codec, *by_itself, device, seed, report)
             if packed.added_bytes <= max_bytes:
                 return packed
-    search = _Search(codec, options, points, room, _shares(photo, codec, options, points, device, seed, report))
+    shares = _shares(photo, codec, options, points, device, seed, report)
+    sure = shares is not None and codec.expected_bytes(options, points[-2 % len(points)], photo.sample.srgb[0].numel())
+    search = _Search(codec, options, points, room, shares, _SURE_AIM if sure else _AIM)
     best = None
     for _ in range(_MOST_TRIALS):
         position = search.next()
@@ -173,10 +178,18 @@ def _shares(
     pixels = height * width
     if len(points) == 1 or min(height, width) < _BLOCK or pixels < _FEW_BLOCKS * _BLOCK**2 * len(points):
         return None
-    raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
-    sample, factor = Sample(photo.sample.info, raw, srgb), pixels / srgb[0].numel()
+
+    @cache
+    def parts() -> Sample:
+        raw, srgb = (_blocks(image).to(device) for image in (photo.sample.raw, photo.sample.srgb))
+        return Sample(photo.sample.info, raw, srgb)
 
     def find(number: int) -> float:
+        expected = codec.expected_bytes(options, points[number], pixels)
+        if expected is not None:
+            return expected
+        sample = parts()
+        factor = pixels / sample.srgb[0].numel()
         report.step(f"encoding parts to estimate the bytes of {points[number].name}")
         return factor * len(encode_stream(codec, options, points[number], sample, device, seed).stream)
 

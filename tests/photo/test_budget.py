@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from rawbench.codec import Codec
-from rawbench.photo.budget import CLOSE, _Search
+from rawbench.photo.budget import CLOSE, _Search, _Shares
 from rawbench.plugins import load_plugins
 from rawbench.types import RatePoint
 from tests.camera_files import frame, write_dng
@@ -98,3 +98,26 @@ def test_the_search_ends_close_below_the_room(room, wrong, known, growth):
         assert low == 5 or search.known[low] >= CLOSE * room
     else:
         assert low >= 0 and (search.known[low] >= CLOSE * room or search.known[low] + 3 >= room or high - low < 0.05)
+
+
+def test_shares_are_found_out_once_and_only_where_they_are_asked_for():
+    found = []
+    shares = _Shares(8, lambda number: found.append(number) or 10.0 * 3**number)
+    search = _Search(Smooth, None, Smooth.rate_points(None), 400.0, shares)
+    assert 3 < search.next() < 4
+    assert len(set(found)) == len(found) < 6
+    assert shares[2:4] == [90.0, 270.0]
+    with pytest.raises(IndexError):
+        shares[8]
+
+
+@pytest.mark.parametrize("method", ["poly", "residual", "hybrid"])
+def test_expected_bytes_are_those_of_a_target_rate(method):
+    codec = load_plugins().methods.load(method)
+    points = codec.rate_points(codec.Options())
+    expected = [codec.expected_bytes(codec.Options(), point, 8_000_000) for point in points]
+    if method != "residual":
+        assert expected == [None] * len(points)
+    else:
+        assert expected[0] is None and expected[-1] is None and expected[1:-1] == sorted(expected[1:-1])
+        assert expected[1] == 10_000

@@ -83,3 +83,42 @@ def test_a_cut_that_decodes_to_garbage_is_coded_in_another_way(monkeypatch, unso
     assert 0.75 * room < len(body) <= room
     reached = rate_search.decibels(turned(planes, way), decode(body, 160, 192, False))
     assert reached > rate_search.decibels(planes, None) + 3
+
+
+@pytest.mark.parametrize("coarser", range(1, jpeg2000.MAX_COARSER + 1))
+def test_coarser_steps_cost_little(coarser):
+    planes = planes_of((128, 160))
+    wanted = rate_search.decibels(planes, None) + 3
+    fine, divided = jpeg2000.encode(planes, wanted), planes.copy()
+    jpeg2000.divide(divided, coarser)
+    coarse = jpeg2000.encode(divided, wanted, coarser)
+    reached = [rate_search.decibels(planes, jpeg2000.decode(body, 128, 160, False)) for body in (fine, coarse)]
+    assert reached[1] > reached[0] - 0.1 and len(coarse) < 1.1 * len(fine) + 60
+
+
+def test_planes_are_divided_about_their_middle():
+    planes = np.array([[[32768, 32767, 32772], [32764, 1, 65535]]], np.uint16)
+    jpeg2000.divide(planes, 3)
+    assert planes.tolist() == [[[32768, 32768, 32769], [32768, 28672, 36864]]]
+
+
+@pytest.mark.parametrize("bpp", [0.3, 1.0, 6.0])
+def test_coarsely_coded_planes_fill_the_room(monkeypatch, bpp):
+    """Nearly as good as those of which no bit is spared: but for 6 decibels a bit of each of three planes."""
+    planes, room, reached = planes_of((320, 400)), bpp * 320 * 400 / 8, []
+    monkeypatch.setattr(rate_search, "_LARGE_PIXELS", 10_000)
+    for least in (1 << 20, 10_000):
+        monkeypatch.setattr(rate_search, "_COARSE_PIXELS", least)
+        way, body = rate_search.best_quality(planes.copy(), room, unwatched)
+        assert 0.94 * room < len(body) <= room and way == 0
+        quality = rate_search.decibels(planes, jpeg2000.decode(body, 320, 400, False))
+        reached.append(quality + 6 / 3 * (room - len(body)) / room * bpp)
+    assert reached[1] > reached[0] - 0.15
+
+
+def test_bands_of_rows_tell_how_the_bytes_grow(monkeypatch):
+    planes = planes_of((512, 192))
+    every = rate_search.expected_log_bytes(planes)
+    monkeypatch.setattr(rate_search, "_ESTIMATED_PIXELS", 512 * 192 // 3)
+    told = (rate_search._GAINS > 1) & (rate_search._GAINS < 20)
+    assert np.abs(rate_search.expected_log_bytes(planes) - every)[told].max() < 0.05
