@@ -220,13 +220,13 @@ class ImageCoder:
         return coefficients, int(gain_index(torch.tensor(left)))
 
     def _choose_strength(self, raw: Tensor, coefficients: Coefficients, gain: int) -> int:
-        totals = torch.zeros(len(strength.STRENGTHS), device=self._coder.device)
-        steps, worth = self._z_steps, bits_worth(self._quality) / ERROR_WEIGHT
+        seen = []
         for rows, columns in strength.windows(*raw.shape[-2:]):
             base, features, guess = self._guide(self._srgb[..., rows, columns], coefficients)
             residual = cells(raw[..., rows, columns] - base) * self._gain(gain)
-            totals += strength.costs(self._networks, residual, (features, guess), self._hats, steps, worth)
-        return strength.chosen(totals)
+            seen.append(strength.Seen(residual, features, guess))
+        worth = bits_worth(self._quality) / ERROR_WEIGHT
+        return strength.choose(self._networks, seen, self._hats, self._z_steps, worth)
 
     def _guide(self, srgb: Tensor, coefficients: Coefficients) -> tuple[Tensor, Tensor, Tensor]:
         values = self._tensor(coefficients.values)[None]

@@ -8,10 +8,13 @@ there and by the error that their quantisation leaves; a decoder is told it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from types import EllipsisType
 
 import torch
 from torch import Tensor
 
+from rawbench_learned.features import CELL
 from rawbench_learned.networks import CodingNetworks
 
 STRENGTHS = (1.0, 0.5, 0.25, 0.0)
@@ -20,7 +23,7 @@ WINDOW = 64
 """Side in pixels of what is judged of a window."""
 MARGIN = 16
 """What the networks see around it."""
-WINDOWS = 6
+WINDOWS = 4
 ZEROED = 0.7
 """Below so many steps the encoder mostly finds a zero worth its error."""
 NONZERO_BITS, DOUBLING_BITS = 3.5, 1.5
@@ -37,8 +40,8 @@ def windows(height: int, width: int) -> Iterator[tuple[slice, slice]]:
         width: of it.
     """
     side = WINDOW + 2 * MARGIN
-    columns = min(3, max(1, width // side))
-    rows = min(WINDOWS // 3, max(1, height // side))
+    columns = min(WINDOWS // 2, max(1, width // side))
+    rows = min(2, max(1, height // side))
     for row in range(rows):
         for column in range(columns):
             top = _place(height, side, row, rows)
@@ -52,40 +55,64 @@ def _place(size: int, side: int, number: int, count: int) -> int:
     return max(min(middle - side // 2, size - side), 0) // 16 * 16
 
 
-def costs(
-    networks: CodingNetworks, residual: Tensor, guide: tuple[Tensor, Tensor], hats: Tensor, steps: Tensor, worth: float
-) -> Tensor:
-    """Return about how many bits each of `STRENGTHS` costs in one window, its error counted in bits: float32 (4,).
+@dataclass(frozen=True)
+class Seen:
+    """What one window shows an encoder.
+
+    Attributes:
+        residual: raw - base in cells, gained (1, 48, H/4, W/4).
+        features: of the guide.
+        guess: of the guide.
+    """
+
+    residual: Tensor
+    features: Tensor
+    guess: Tensor
+
+
+def choose(networks: CodingNetworks, seen: list[Seen], hats: Tensor, steps: Tensor, worth: float) -> int:
+    """Return the index of the strength that costs least; the full one unless another is noticeably better.
+
+    Weaker ones are tried while they gain.
 
     Args:
         networks: of the codec.
-        residual: raw - base in cells, gained (1, 48, H/4, W/4).
-        guide: features and guess of the sRGB.
+        seen: windows.
         hats: quality.
         steps: of quantisation, (48,).
         worth: bits that a squared unit of error is worth.
     """
-    features, guess = guide
-    cut = MARGIN // 4
-    inside = (..., slice(cut, -cut), slice(cut, -cut)) if min(residual.shape[-2:]) > 2 * cut else ...
-    found = []
-    for strength in STRENGTHS:
-        share = residual.new_full((1, 1, 1, 1), strength)
-        z = networks.analysis(residual, share * guess, features, hats, share) / steps.view(1, -1, 1, 1)
+    best, least = 0, NOTICEABLE * _cost(networks, seen, hats, steps, worth, STRENGTHS[0])
+    for index, strength in enumerate(STRENGTHS[1:], 1):
+        cost = _cost(networks, seen, hats, steps, worth, strength)
+        if cost >= least:
+            break
+        best, least = index, cost
+    return best
+
+
+def _cost(
+    networks: CodingNetworks, seen: list[Seen], hats: Tensor, steps: Tensor, worth: float, strength: float
+) -> float:
+    # About how many bits the windows cost, their error counted in bits.
+    share, steps = hats.new_full((1, 1, 1, 1), strength), steps.view(1, -1, 1, 1)
+    total = hats.new_zeros(())
+    for window in seen:
+        guess = share * window.guess
+        z = networks.analysis(window.residual, guess, window.features, hats, share) / steps
         symbols = torch.where(z.abs() < ZEROED, 0, torch.round(z))
-        decoded = networks.synthesis(symbols * steps.view(1, -1, 1, 1), share * guess, features, hats, share)
-        error = (decoded - residual)[inside].square().sum()
-        found.append(_bits(symbols[inside]) + worth * error)
-    return torch.stack(found)
+        decoded = networks.synthesis(symbols * steps, guess, window.features, hats, share)
+        inside = _inside(window.residual)
+        total += _bits(symbols[inside]) + worth * (decoded - window.residual)[inside].square().sum()
+    return float(total)
+
+
+def _inside(residual: Tensor) -> tuple[EllipsisType, slice, slice]:
+    cut = MARGIN // CELL if min(residual.shape[-2:]) > 2 * MARGIN // CELL else 0
+    height, width = residual.shape[-2:]
+    return (..., slice(cut, height - cut), slice(cut, width - cut))
 
 
 def _bits(symbols: Tensor) -> Tensor:
     magnitudes = symbols.abs()
     return torch.where(magnitudes > 0, NONZERO_BITS + DOUBLING_BITS * torch.log2(magnitudes.clamp_min(1)), 0).sum()
-
-
-def chosen(costs: Tensor) -> int:
-    """Return the index of the strength that costs least, (4,); the full one unless another is noticeably better."""
-    totals = costs.tolist()
-    best = min(range(len(totals)), key=totals.__getitem__)
-    return best if totals[best] < NOTICEABLE * totals[0] else 0
