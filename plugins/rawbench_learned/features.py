@@ -8,7 +8,6 @@ from functools import cache, partial
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rawbench.blocks import tiles as rawbench_tiles
 
