@@ -163,8 +163,8 @@ class ImageCoder:
         bits = np.zeros(order.numel()) if bits_map else None
         z_hat = self._iterate(phi, order, self._writer(latents.z, encoder, bits), self._part(0.5, 1))
         found = None if bits is None else torch.from_numpy(bits).view(order.shape)
-        known = {"coefficients": latents.coefficients, "gain": latents.gain, "strength": latents.strength}
-        return CodedImage(z_hat, order, found, **known)
+        fitted, gain, index = latents.coefficients, latents.gain, latents.strength
+        return CodedImage(z_hat, order, found, coefficients=fitted, gain=gain, strength=index)
 
     def read(self, symbols: bytes) -> CodedImage:
         """Return what a stream says, behind its tag.
