@@ -66,6 +66,7 @@ def test_the_site_has_every_command_and_option(site):
 
 @pytest.mark.slow
 def test_the_site_has_every_key_column_and_exit_code(site):
+    from rawbench.cli.trouble import INTERNAL_ERROR
     from rawbench.errors import RawbenchError
     from rawbench.external.config import ExternalConfig
     from rawbench.results.export import COLUMNS
@@ -75,7 +76,14 @@ def test_the_site_has_every_key_column_and_exit_code(site):
     assert all(name in keys for name in [*RunConfig.model_fields, *COLUMNS])
     assert all(field.description for model in (RunConfig, ExternalConfig) for field in model.model_fields.values())
     assert all(name in external for name in ExternalConfig.model_fields)
-    codes = {RawbenchError.exit_code, *(kind.exit_code for kind in RawbenchError.__subclasses__()), 0, 1, 130}
+    codes = {
+        RawbenchError.exit_code,
+        *(kind.exit_code for kind in RawbenchError.__subclasses__()),
+        0,
+        1,
+        INTERNAL_ERROR,
+        130,
+    }
     table = judge.split("Exit codes")[-1]
     assert all(re.search(rf"\b{code}\b", table) for code in codes)
     assert "<!-- made" not in keys + external and "class Codec" not in judge
@@ -130,7 +138,8 @@ def test_the_code_of_the_results_guide_runs(monkeypatch, capsys):
     assert len(found) == 2
     for source in found:
         exec(compile(source, "results.md", "exec"), {})
-    assert "reason" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert "reason" in printed and "bd_rate_percent" in printed and "Empty" not in printed
 
 
 def test_the_program_of_the_external_guide_keeps_the_contract(call, tmp_path):

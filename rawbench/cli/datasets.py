@@ -48,12 +48,19 @@ def simulate(scenes: Path, camera: str | None, recipe: Path | None, out: Path, v
         click.echo(str(path))
 
 
-@datasets.command(epilog="Example: rawbench datasets frames scenes/ --count 480 --validation-count 40 --out frames/")
+@datasets.command(
+    epilog="""\b
+Examples:
+  rawbench datasets frames scenes/ --count 480 --validation-count 40 --out frames/
+  rawbench datasets frames scenes/ --count 480 --validation-count 40 --validation-scenes 3 --out frames/
+"""
+)
 @click.argument("scenes", type=click.Path(path_type=Path))
-@click.option("--count", type=int, required=True, help="Training frames.")
-@click.option("--validation-count", type=int, default=0, show_default=True)
+@click.option("--count", type=click.IntRange(min=1), required=True, help="Training frames.")
+@click.option("--validation-count", type=click.IntRange(min=0), default=0, show_default=True, help="Validation frames.")
 @click.option("--validation-scenes", multiple=True, callback=split_commas, metavar="NAME,...|N",
-              help="Scenes set aside for validation, or how many to draw.")  # fmt: skip
+              help="Scenes set aside for validation, or how many to draw.  [default: those of the shipped weights, "
+              "else one in eight]")  # fmt: skip
 @click.option("--leave-out", multiple=True, metavar="NAME=REASON",
               help="A scene to leave out, with the reason that the manifest gives. Repeatable.")  # fmt: skip
 @click.option("--exclude", type=click.Path(path_type=Path), metavar="DIR",
@@ -65,6 +72,9 @@ def frames(
     scenes: Path, out: Path, validation_scenes: tuple[str, ...], leave_out: tuple[str, ...], jobs: int, **given: Any
 ) -> None:
     """Write random simulated frames to train on, split by scene, with a manifest."""
+    import csv
+    from collections import Counter
+
     from rawbench.executors.process import Process
     from rawbench.simulate.frames import simulate_training_frames
 
@@ -73,7 +83,10 @@ def frames(
         given["validation_scenes"] = int(only) if only.isdigit() else validation_scenes
     reasons = dict(item.partition("=")[::2] for item in leave_out)
     given["executor"] = Process(jobs) if jobs > 1 else None
-    click.echo(str(simulate_training_frames(scenes, out, leave_out=reasons, **given)))
+    manifest = simulate_training_frames(scenes, out, leave_out=reasons, **given)
+    with manifest.open(newline="", encoding="utf-8") as file:
+        counts = Counter(row["split"] for row in csv.DictReader(file))
+    click.echo(f"{manifest}: {counts['train']} train, {counts['validation']} validation, {counts['excluded']} left out")
 
 
 @datasets.command(

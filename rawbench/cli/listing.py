@@ -51,7 +51,7 @@ def listing_group(
 
     @group.command(
         name="show",
-        help=f"Show all that a {singular} says of itself.",
+        help=f"Show all that the {singular} NAME says of itself.",
         epilog=f"Example: rawbench {kind} show {example} --json",
     )
     @click.argument("name")

@@ -26,6 +26,7 @@ def _describe(metric: Any) -> dict[str, Any]:
 # Rates are read off the file and not off the pixels, but who looks for a column looks here.
 rates = {rate.name: {**asdict(rate), "plugin": "rawbench"} for rate in RATES}
 metrics = listing_group("metrics", _describe, "psnr", rates)
+metrics.help = "List, show and check metrics."
 
 
 @metrics.command(

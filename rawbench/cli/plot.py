@@ -71,6 +71,9 @@ def plot(runs: tuple[Path, ...], output: Path, published: tuple[str, ...], dpi: 
             rows = read_all_published(published)
             panel = with_published(panel, rows, given["dataset"] or next(iter(read[0].datasets)))
         panels.append(difference_to(panel, given["difference_to"]) if given["difference_to"] else panel)
+    if published and not any(curve.published for panel in panels for curve in panel.curves):
+        click.echo("rawbench: warning: no published point is drawn: only rows of the same dataset are, by PSNR and bpp "
+                   f"(rows are of {', '.join(sorted({row['dataset'] for row in rows}))})", err=True)  # fmt: skip
     write_figure(output, panels, _look(given), dpi)
     click.echo(f"{output}: {sum(len(panel.curves) for panel in panels)} curves, {output.stat().st_size / 1e3:.0f} kB")
 

@@ -51,12 +51,16 @@ def create(file: Path, run: Path | None, jobs: int, tolerances: tuple[str, ...],
     if file.exists() and not force:
         raise UsageError(f"{file} is there already; 'rawbench reference update' repeats it, --force replaces it")
     values = {key: value for key, value in given.items() if value not in (None, ())}
+    wanted = _parse(tolerances)
     if run is None:
         config = make_config({"methods": (), "metrics": METRICS, **values}, "rawbench reference create")
-        _write(file, _measure(config, jobs), config, _parse(tolerances))
+        registry = catalogue_of().metrics
+        names = registry.names() if "all" in config.metrics else config.metrics
+        _tolerances(wanted, {name: registry.load(name) for name in names})  # a slip is told before anything is measured
+        _write(file, _measure(config, jobs), config, wanted)
         return
     config, results = _of_run(run, values)
-    _write(file, results, config, _parse(tolerances))
+    _write(file, results, config, wanted)
 
 
 @reference.command(epilog="Example: rawbench reference update results/reference/sample.json")
@@ -128,14 +132,21 @@ def _parse(tolerances: tuple[str, ...]) -> dict[str, str]:
     return found
 
 
-def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
+def _tolerances(given: dict[str, str], metrics: Any, kept: dict[str, str] | None = None) -> dict[str, Any]:
+    """The tolerance of every rate and metric: what is given, else what is kept, else the default."""
     from rawbench.errors import UsageError, suggest
-    from rawbench.judge.reference import default_tolerances, make_reference, parse_tolerances, write_reference
+    from rawbench.judge.reference import default_tolerances, parse_tolerances
 
-    known = default_tolerances(results.metrics) | (kept or {})
+    known = default_tolerances(metrics) | (kept or {})
     for name in given:
         if name not in known:
             raise UsageError(f"--tolerance: no rate or metric {name!r}{suggest(name, known)}")
-    made = make_reference(results, config, parse_tolerances(known | given, results.metrics))
+    return parse_tolerances(known | given, metrics)
+
+
+def _write(file: Path, results: Any, config: Any, given: dict[str, str], kept: dict[str, str] | None = None) -> None:
+    from rawbench.judge.reference import make_reference, write_reference
+
+    made = make_reference(results, config, _tolerances(given, results.metrics, kept))
     write_reference(made, file)
     click.echo(f"{file}: {len(made.run.rows)} cells, {file.stat().st_size / 1024:.0f} KiB")

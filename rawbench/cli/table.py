@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 Examples:
   rawbench table rawbench-runs/sample-1a2b3c4d
   rawbench table RUN --metrics psnr,psnr_pooled,ssim --markdown
-  rawbench table RUN --camera "SONY SLT-A57" --csv > sony.csv
+  rawbench table RUN --camera "Sony SLT-A57" --csv > sony.csv
   rawbench table RUN --published mine.csv
   rawbench table RUN --summary --latex --anchor poly --label poly=Polynomial
 """,
@@ -66,6 +66,7 @@ def table(
 
     _check_options(form, bool(published), summary, bool(anchor or labels))
     found = read_run(run, facts=())
+    reported: Any = (*published_cells(published), [], published_notes(published)) if published else None
     if summary:
         _print_summary(_of_camera(found, camera), form, anchor, labels)
         return
@@ -79,9 +80,9 @@ def table(
         return
     under = tables.ceiling_cells(head, tables.summarise_ceilings(shown, by_camera), chosen)
     _print(form, head, body, under, [*tables.notes(shown), *lines])
-    if published:
+    if reported:
         click.echo()
-        _print(form, *published_cells(published), [], published_notes(published))
+        _print(form, *reported)
 
 
 def _check_options(form: str | None, published: bool, summary: bool, of_summary: bool) -> None:

@@ -9,7 +9,12 @@ import click
 from rawbench.cli.catalogue import catalogue_of
 
 
-@click.command(epilog="Example: rawbench train learned --config learned.toml --out trained/ --resume")
+@click.command(
+    epilog="""\b
+Example:
+  rawbench train learned --config learned.toml --out trained/ --resume
+"""
+)
 @click.argument("method")
 @click.option("--config", type=click.Path(path_type=Path), required=True, metavar="FILE.toml")
 @click.option("--out", type=click.Path(path_type=Path), metavar="DIR", help="[default: trained/METHOD]")

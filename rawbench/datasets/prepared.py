@@ -121,7 +121,13 @@ class PreparedDataset(Dataset):
         if split not in SPLITS:
             raise UsageError(f"dataset {self.name}: no split {split!r}; there are {', '.join(SPLITS)}")
         wanted = self.options.camera.lower()
-        return [e.id for e in self.manifest.entries if e.split == split and wanted in e.camera.lower()]
+        entries = self.manifest.entries
+        if entries and not any(wanted in entry.camera.lower() for entry in entries):
+            cameras = ", ".join(sorted({entry.camera for entry in entries}))
+            raise UsageError(
+                f"dataset {self.name}: no camera's name holds {self.options.camera!r}; there are {cameras}"
+            )
+        return [entry.id for entry in entries if entry.split == split and wanted in entry.camera.lower()]
 
     def scene_of(self, id: str) -> str:
         """What the image shows: images of one scene are not to be in training and test. Here, each shows its own."""

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pydantic import ConfigDict, Field, ValidationError
+from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from rawbench.errors import UsageError, first_message, suggest
 from rawbench.files import read_toml
@@ -35,9 +36,23 @@ class RunConfig(Options):
     timeout_seconds: float | None = Field(default=None, gt=0, description="a cell that takes longer is ended")
     timing: bool = Field(False, description="a timing pass after the measurements")
     out: str | None = Field(None, description="run folder; none for one by the plan")
-    name: str | None = Field(None, pattern=r"^[^/\\\x00]+$", description="name of the folder in `rawbench-runs`")
-    shard: str | None = Field(None, pattern=r"^\d+/\d+$", description="`I/N`: every N-th image from the I-th, from 1")
+    name: str | None = Field(None, description="name of the folder in `rawbench-runs`")
+    shard: str | None = Field(None, description="`I/N`: every N-th image from the I-th, from 1")
     plugins: tuple[str, ...] = Field((), description="files or modules to load beside the installed plugins")
+
+    @field_validator("name")
+    @classmethod
+    def _is_a_name(cls, name: str | None) -> str | None:
+        if name is not None and not re.fullmatch(r"[^/\\\x00]+", name):
+            raise ValueError(f"{name!r} is not the name of one folder; --out takes a path")
+        return name
+
+    @field_validator("shard")
+    @classmethod
+    def _is_a_part(cls, shard: str | None) -> str | None:
+        if shard is not None and not re.fullmatch(r"[0-9]+/[0-9]+", shard):
+            raise ValueError(f"{shard!r} is not of the form I/N, such as 1/4")
+        return shard
 
 
 def read_config(path: Path, overrides: Mapping[str, Any]) -> RunConfig:
@@ -55,14 +70,16 @@ def make_config(values: Mapping[str, Any], owner: str) -> RunConfig:
     Raises:
         UsageError: names the entry.
     """
-    named = {_SAME.get(key, key.replace("-", "_")): value for key, value in values.items()}
-    for key in values:
-        if _SAME.get(key, key.replace("-", "_")) not in RunConfig.model_fields:
+    given = {_SAME.get(key, key.replace("-", "_")): key for key in values}
+    for name, key in given.items():
+        if name not in RunConfig.model_fields:
             raise UsageError(f"{owner}: no setting {key!r}{suggest(key, RunConfig.model_fields)}")
+    named = {name: _split(values[key]) if name in _LISTS else values[key] for name, key in given.items()}
     try:
-        return RunConfig.model_validate({k: _split(v) if k in _LISTS else v for k, v in named.items()})
+        return RunConfig.model_validate(named)
     except ValidationError as error:
-        where = ".".join(map(str, error.errors()[0]["loc"]))
+        name, *places = map(str, error.errors()[0]["loc"])
+        where = ".".join((given.get(name, name), *places))
         raise UsageError(f"{owner}: {where}: {first_message(error)}") from None
 
 

@@ -94,8 +94,10 @@ def run_plan(
         command: kept with the run, behind the other ones that made it.
 
     Raises:
+        UsageError: the executor is unknown, or cannot do what is asked of it; no folder is made then.
         RawbenchError: the folder cannot be written.
     """
+    executor = _executor(config, catalogue)
     with locked(folder), Store.create(folder) as store:
         streams = _stream_folder(folder)
         environment = describe_run(store, plan, catalogue, device, command)
@@ -106,7 +108,7 @@ def run_plan(
         progress.start(len(plan.cells), len(plan.cells) - len(jobs))
         before, now = _left(plan, known, jobs), _Tally()
         order = _rate_order(plan)
-        for cell, outcome in _execute(jobs, config, catalogue):
+        for cell, outcome in _execute(jobs, executor):
             store.put_outcome(_columns(cell, order, environment, known.get(cell.key), outcome), outcome)
             catalogue.manager.hook.cell_finished(outcome=outcome)
             progress.finished(cell, outcome)
@@ -175,10 +177,13 @@ def _stream_folder(folder: Path) -> Path:
     return streams
 
 
-def _execute(jobs: list[Job], config: RunConfig, catalogue: Catalogue) -> Iterator[tuple[Cell, Outcome]]:
+def _executor(config: RunConfig, catalogue: Catalogue) -> Any:
     wants_processes = config.jobs > 1 or config.timeout_seconds is not None
     name = config.executor or ("process" if wants_processes else "serial")
-    executor = catalogue.executors.load(name)(config.jobs, config.timeout_seconds, config.address)
+    return catalogue.executors.load(name)(config.jobs, config.timeout_seconds, config.address)
+
+
+def _execute(jobs: list[Job], executor: Any) -> Iterator[tuple[Cell, Outcome]]:
     on_gpu = any(job.cell.device == "cuda" for job in jobs)
     work = Work(run_job, prepare_job, int(on_gpu), partial(take_gpu, visible_gpus() if on_gpu else ()))
     try:

@@ -18,7 +18,7 @@ import numpy as np
 from rawbench.camera.cfa import CFA_ORDERS
 from rawbench.camera.develop import develop_pixels, random_development
 from rawbench.camera.read import CameraFile, read_camera_file
-from rawbench.errors import RawbenchError, UsageError
+from rawbench.errors import RawbenchError, UsageError, suggest
 from rawbench.executor import Executor, WorkerDied
 from rawbench.simulate.cameras import CAMERAS, find_camera
 from rawbench.simulate.cfa_dng import write_cfa_dng
@@ -29,7 +29,8 @@ from rawbench.simulate.sensor import Shot, exposure_scale, take_picture
 # of the day among them, stay below 0.65 once each row's mean is removed.
 SAME_SCENE_CORRELATION = 0.75
 
-# Scenes set aside for validation: a hall, a hill, a mountain, a forest and a town.
+# Scenes set aside for validation where nobody says which: a hall, a hill, a mountain, a forest and a town. Of a
+# folder that has none of them, one in so many is drawn.
 VALIDATION_SCENES = (
     "empty_warehouse_01_1k.hdr",
     "hilly_terrain_01_1k.hdr",
@@ -37,6 +38,7 @@ VALIDATION_SCENES = (
     "rainforest_trail_1k.hdr",
     "venice.hdr",
 )
+VALIDATION_SHARE = 8
 
 MANIFEST_COLUMNS = (
     "frame", "split", "scene", "camera", "iso", "bits", "cfa", "clipped", "exposure_ev", "kelvin",
@@ -107,7 +109,7 @@ def simulate_training_frames(
     exclude: Path | None = None,
     leave_out: Mapping[str, str] | None = None,
     validation_count: int = 0,
-    validation_scenes: int | Collection[str] = VALIDATION_SCENES,
+    validation_scenes: int | Collection[str] | None = None,
     executor: Executor | None = None,
 ) -> Path:
     """Write random frames for training and validation, and a manifest of them; return the manifest's path.
@@ -126,11 +128,11 @@ def simulate_training_frames(
         exclude: folder of scenes for testing; the same scenes are left out, and the manifest says so.
         leave_out: names of further scene files to leave out, each with the reason, for the manifest.
         validation_count: validation frames.
-        validation_scenes: names of the scene files that are set aside for validation, or how many to draw.
+        validation_scenes: names of those set aside, or how many to draw; None for ``VALIDATION_SCENES``, or a share.
         executor: what simulates the scenes, in place of this process; it changes no frame.
 
     Raises:
-        UsageError: a split that should have frames has no scene.
+        UsageError: a split that should have frames has no scene, or a scene for validation is not there.
         SampleError: a scene cannot be read.
     """
     scenes, excluded = _usable_scenes(Path(scenes_dir), exclude, leave_out or {})
@@ -141,8 +143,14 @@ def simulate_training_frames(
     }
     empty = [split for split, (members, frames) in splits.items() if frames and not members]
     if empty:
-        raise UsageError(f"{scenes_dir}: holds no usable scene for {empty[0]}")
+        raise UsageError(f"{scenes_dir}: holds no usable scene for {empty[0]} ({_tell(splits)})")
     return _write_frames(splits, excluded, Path(out_dir), size, seed, executor)
+
+
+def _tell(splits: Mapping[str, Split]) -> str:
+    return ", ".join(
+        f"{len(members)} scenes and {frames} frames of {name}" for name, (members, frames) in splits.items()
+    )
 
 
 def _write_frames(
@@ -223,9 +231,15 @@ def _usable_scenes(
     return [path for path in scenes if path not in excluded], list(excluded.items())
 
 
-def _held_out(scenes: Sequence[Path], wanted: int | Collection[str], seed: int) -> set[str]:
+def _held_out(scenes: Sequence[Path], wanted: int | Collection[str] | None, seed: int) -> set[str]:
     """Names of the validation scenes; a draw follows each name's digest, so that other scenes do not move it."""
+    names = {path.name for path in scenes}
+    if wanted is None:
+        wanted = names.intersection(VALIDATION_SCENES) or max(1, len(scenes) // VALIDATION_SHARE)
     if not isinstance(wanted, int):
+        for name in wanted:
+            if name not in names:
+                raise UsageError(f"no usable scene for validation has the name {name!r}{suggest(name, names)}")
         return set(wanted)
     order = sorted(scenes, key=lambda path: hashlib.sha256(f"{seed}:{path.name}".encode()).hexdigest())
     return {path.name for path in order[:wanted]}

@@ -10,7 +10,7 @@ import csv
 from collections.abc import Iterable
 from pathlib import Path
 
-from rawbench.errors import RawbenchError
+from rawbench.errors import UsageError
 from rawbench.files import shipped
 
 COLUMNS = ("method", "source", "protocol", "dataset", "camera", "rendition", "bpp", "psnr_db", "note")
@@ -33,7 +33,7 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
         path: of another file; None reads the one that is shipped.
 
     Raises:
-        RawbenchError: it is missing, or has other columns.
+        UsageError: it is missing, or has other columns.
     """
     path = path or published_file()
     try:
@@ -41,9 +41,9 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
             reader = csv.DictReader(file)
             rows = list(reader)
     except OSError as error:
-        raise RawbenchError(f"cannot read {path}: {error.strerror}") from None
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
     if tuple(reader.fieldnames or ()) != COLUMNS:
-        raise RawbenchError(f"{path} has other columns than {', '.join(COLUMNS)}")
+        raise UsageError(f"{path} has other columns than {', '.join(COLUMNS)}")
     return rows
 
 

@@ -33,10 +33,10 @@ class Part(NamedTuple):
 
 
 def print_cells(head: Sequence[str], body: Rows, under: Rows, below: Sequence[str]) -> None:
-    """Print rows, an empty line between methods, then the rows that are of no method, then lines of notes.
+    """Print rows, then the rows that are of no method, then lines of notes.
 
-    Datasets and cameras have tables of their own. Where a terminal is narrower than a table, its costs stand in a
-    second one.
+    An empty line parts methods, where any has several rows. Datasets and cameras have tables of their own. Where a
+    terminal is narrower than a table, its costs stand in a second one.
     """
     console, columns = make_console()
     for title, part in sections(Part(head, body, under)):
@@ -126,8 +126,10 @@ def _rich_table(part: Part) -> Table:
         table.add_column(Text(title), justify="left" if title in TEXT_COLUMNS else "right", no_wrap=True)
     previous = None
     method_column = part.head.index("method") if "method" in part.head else 0
+    methods = [row[method_column] for row in part.body]
+    apart = len(set(methods)) < len(methods)  # where each has a row alone, no line between them says anything
     for row in part.body:
-        if previous not in (None, row[method_column]):
+        if apart and previous not in (None, row[method_column]):
             table.add_row()
         previous = row[method_column]
         table.add_row(*(Text(printable(cell)) for cell in row))

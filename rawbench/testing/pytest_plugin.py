@@ -27,13 +27,19 @@ def rawbench_launcher() -> Iterator[Launcher]:
 @pytest.fixture(scope="class")
 def rawbench_results(request: pytest.FixtureRequest, rawbench_launcher: Launcher) -> dict[str, CheckResult]:
     """What came of each check of the class's method."""
+    from rawbench.errors import UsageError
     from rawbench.plugins import load_plugins
     from rawbench.testing.checks import run_checks
     from rawbench.testing.golden_files import golden_folder
 
     kit = request.cls
     golden = kit.golden or golden_folder(kit.method, request.config.rootpath)
-    results = run_checks(
-        kit.method, load_plugins(kit.plugins), kit.device, only=kit.only, golden=golden, launcher=rawbench_launcher
-    )
-    return {result.name: result for result in results}
+    try:
+        results = run_checks(
+            kit.method, load_plugins(kit.plugins), kit.device, only=kit.only, golden=golden, launcher=rawbench_launcher
+        )
+    except UsageError as error:
+        unusable = str(error)  # a method that is not installed, say: its line is all there is to know
+    else:
+        return {result.name: result for result in results}
+    pytest.fail(unusable, pytrace=False)

@@ -47,6 +47,7 @@ def test_frames_are_split_by_scene_and_say_what_is_left_out(call, scenes, tmp_pa
         "--leave-out", "scene2.hdr=a test scene", "--out", "frames",
     )  # fmt: skip
     assert ended.code == 0, ended.err
+    assert "manifest.csv: 2 train, 1 validation, 1 left out" in ended.out
     rows = list(csv.DictReader((tmp_path / "frames/manifest.csv").open()))
     assert {(row["split"], row["scene"]) for row in rows} == {
         ("train", "scene0.hdr"), ("validation", "scene1.hdr"), ("excluded", "scene2.hdr"),
@@ -65,3 +66,9 @@ def test_frames_are_split_by_scene_and_say_what_is_left_out(call, scenes, tmp_pa
 def test_bad_input(call, scenes, arguments, line):
     ended = call("datasets", *arguments)
     assert ended.code in (2, 4) and line in ended.err and len(ended.err.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize("counts", [("--count", "0"), ("--count", "1", "--validation-count", "-1")])
+def test_counts_of_frames_are_counts(call, scenes, counts):
+    ended = call("datasets", "frames", scenes, *counts, "--out", "frames")
+    assert ended.code == 2 and "is not in the range" in ended.err

@@ -282,6 +282,20 @@ def test_a_reference_of_a_run(bench, tmp_path):
     assert typo.code == 2 and "no rate or metric 'pnsr'" in typo.err
 
 
+@pytest.mark.parametrize(
+    ("tolerance", "said"),
+    [
+        ("psnr", "--tolerance psnr: the form is NAME=TOLERANCE"),
+        ("pnsr=-1 dB", "no rate or metric 'pnsr'; did you mean psnr"),
+        ("psnr=about 1", "'about 1' is no tolerance"),
+        ("psnr=+1 dB", "tolerance psnr '+1 dB': less is what is worse"),
+    ],
+)
+def test_a_slip_in_a_tolerance_is_told_before_anything_is_measured(bench, tolerance, said):
+    ended = bench("reference", "create", "a.json", "--methods", "steps", "--dataset", "tiny", "--tolerance", tolerance)
+    assert (ended.code, ended.out) == (2, "") and said in ended.err and len(ended.err.splitlines()) == 1
+
+
 def test_no_reference_of_a_failed_run(bench, monkeypatch):
     monkeypatch.setenv("STEPS_WORSE", "raises")
     ended = bench("reference", "create", "ref.json", "--methods", "steps", "--dataset", "tiny", "--images", "image0")

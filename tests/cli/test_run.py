@@ -194,6 +194,12 @@ def test_bad_input_is_one_line_and_exit_code_2(call, arguments, line):
     assert len(ended.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("arguments", [("--executor", "rya"), ("--executor", "serial", "--address", "head:6379")])
+def test_a_run_that_cannot_begin_leaves_no_folder(call, tmp_path, arguments):
+    ended = call(*RUN, "--methods", "mean", "--out", "run", *arguments)
+    assert (ended.code, ended.out) == (2, "") and not (tmp_path / "run").exists()
+
+
 def test_a_folder_that_cannot_be_written(call, tmp_path):
     (tmp_path / "file").write_text("")
     ended = call(*RUN, "--methods", "mean", "--out", "file/run")

@@ -62,6 +62,8 @@ def test_every_command_helps_with_an_example(call):
         ended = call(*path, "--help")
         assert ended.code == 0, path
         assert f"rawbench {path[0]}" in ended.out.split("Example")[-1] or "rawbench --plugin" in ended.out, path
+        examples = ended.out.partition("\n  Example")[2].splitlines()[1:]
+        assert all(line.strip().startswith("rawbench ") for line in examples if line.strip()), path  # none is wrapped
         for parameter in command.params:
             if isinstance(parameter, click.Option) and "--help" not in parameter.opts:
                 assert parameter.opts[0] in ended.out

@@ -34,6 +34,8 @@ def test_folders_are_splits(prepared):
     assert prepared.ids("test") == ["SamsungNX2000/test/SamsungNX2000_0004", "SonyA57/test/SonyA57_0004"]
     assert len(prepared.ids("train")) == 4 and len(prepared.ids("validation")) == 2
     assert dataset(prepared.root, camera="sony").ids() == ["SonyA57/test/SonyA57_0004"]
+    with pytest.raises(UsageError, match="no camera's name holds 'canon'; there are .*Sony"):
+        dataset(prepared.root, camera="canon").ids()
     with pytest.raises(UsageError, match="no split 'all'"):
         prepared.ids("all")
 

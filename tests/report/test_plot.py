@@ -133,7 +133,8 @@ def test_the_command_takes_published_rows_before_and_after(call, tmp_path):
     for arguments in (("--published", "mine.csv", MEASURED), (MEASURED, "--published", "mine.csv")):
         ended = call("plot", *arguments, "-o", "x.svg", "--methods", "poly", "--metrics", "psnr,ssim")
         assert ended.code == 0 and "3 curves" in ended.out, ended.err
-    assert call("plot", "--published", MEASURED, "-o", "x.svg", "--methods", "poly").code == 0
+    ended = call("plot", "--published", MEASURED, "-o", "x.svg", "--methods", "poly")
+    assert ended.code == 0 and "no published point is drawn" in ended.err and "NUS" in ended.err
 
 
 @pytest.mark.parametrize(

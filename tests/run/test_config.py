@@ -23,9 +23,11 @@ def test_a_file_takes_what_the_command_line_takes(tmp_path):
     [
         ({"metods": "poly"}, "no setting 'metods'; did you mean methods"),
         ({"methods": "poly", "jobs": 0}, "jobs: Input should be greater than or equal to 1"),
+        ({"methods": "poly", "timeout": -1}, "timeout: Input should be greater than 0"),
         ({"methods": {"a": 1}}, "methods: Input should be a valid tuple"),
         ({"methods": ["poly", True]}, "methods.1: Input should be a valid string"),
-        ({"methods": "poly", "shard": "1-2"}, "shard: String should match pattern"),
+        ({"methods": "poly", "shard": "1-2"}, "shard: '1-2' is not of the form I/N"),
+        ({"methods": "poly", "name": "a/b"}, "name: 'a/b' is not the name of one folder; --out takes a path"),
     ],
 )
 def test_slips_are_named(values, told):

@@ -91,7 +91,18 @@ def test_scenes_of_test_images_are_left_out_by_their_pixels(scenes, tmp_path):
 
 
 def test_a_split_without_scenes_is_refused(scenes, tmp_path):
-    with pytest.raises(UsageError, match="no usable scene for train"):
+    with pytest.raises(UsageError, match="no usable scene for train .0 scenes and 1 frames of train, 4 scenes"):
         simulate_training_frames(scenes, tmp_path, 1, validation_count=1, validation_scenes=4)
-    with pytest.raises(UsageError, match="no usable scene for validation"):
-        simulate_training_frames(scenes, tmp_path, 1, validation_count=1, validation_scenes=["moon.hdr"])
+    with pytest.raises(UsageError, match="no usable scene for validation has the name 'moon.hdr'"):
+        simulate_training_frames(scenes, tmp_path, 1, validation_count=1, validation_scenes=["beach.hdr", "moon.hdr"])
+
+
+def test_scenes_of_any_name_can_be_set_aside(scenes, tmp_path):
+    def set_aside(name):
+        rows = rows_of(simulate_training_frames(scenes, tmp_path / name, 1, (32, 48), validation_count=2))
+        return {row["scene"] for row in rows if row["split"] == "validation"}
+
+    drawn = set_aside("drawn")
+    assert len(drawn) == 1
+    (scenes / "alley.hdr").rename(scenes / "venice.hdr")
+    assert set_aside("known") == {"venice.hdr"}

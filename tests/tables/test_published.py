@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rawbench.errors import RawbenchError
+from rawbench.errors import UsageError
 from rawbench.tables.published import COLUMNS, published_cells, published_notes, read_published
 
 
@@ -33,10 +33,16 @@ def test_each_row_points_at_its_protocol():
 
 def test_a_file_with_other_columns_is_refused(tmp_path):
     (tmp_path / "x.csv").write_text("method,psnr\nA,60\n")
-    with pytest.raises(RawbenchError, match=r"x\.csv has other columns"):
+    with pytest.raises(UsageError, match=r"x\.csv has other columns"):
         read_published(tmp_path / "x.csv")
-    with pytest.raises(RawbenchError, match="cannot read"):
+    with pytest.raises(UsageError, match="cannot read"):
         read_published(tmp_path / "none.csv")
+
+
+def test_a_file_that_cannot_be_read_is_told_before_anything_is_printed(call):
+    assert call("run", "--methods", "mean", "--dataset", "tiny", "--metrics", "psnr", "--out", "run").code == 0
+    ended = call("table", "run", "--published", "none.csv")
+    assert (ended.code, ended.out) == (2, "") and "cannot read none.csv" in ended.err
 
 
 def test_rows_of_ones_own_stand_behind_the_shipped_ones(call, tmp_path):

@@ -69,3 +69,13 @@ def test_names_are_no_markup_and_no_control(capsys, monkeypatch):
     print_cells(["method", "psnr"], [["[red]a[/red]\x1b[2J", "1"]], [], ["[b]note\x07"])
     printed = capsys.readouterr().out
     assert "[red]a[/red]?[2J" in printed and "[b]note?" in printed and "\x07" not in printed
+
+
+def test_an_empty_line_parts_methods_of_several_rows_alone(monkeypatch, capsys):
+    def lines(*methods):
+        monkeypatch.setenv("COLUMNS", "80")
+        print_cells(["method", "psnr"], [[method, "50.00"] for method in methods], [], ())
+        return [line.split()[0] if line.strip() else "" for line in capsys.readouterr().out.splitlines()][:-1]
+
+    assert lines("poly", "lut", "sam") == ["method", "poly", "lut", "sam"]
+    assert lines("poly", "poly", "lut") == ["method", "poly", "poly", "", "lut"]

@@ -38,3 +38,14 @@ def test_the_pytest_plugin_imports_nothing_heavy() -> None:
     code = "import rawbench.testing.pytest_plugin, sys; print(*{'torch', 'numpy', 'pydantic'} & {*sys.modules})"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert found.split() == []
+
+
+def test_a_method_that_is_not_installed_is_one_line_and_no_traceback(tmp_path) -> None:
+    path = tmp_path / "test_it.py"
+    path.write_text(
+        "from rawbench.testing import CodecConformance\n\n\nclass TestIt(CodecConformance):\n    method = 'nowhere'\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", "-k", "shape", str(path)]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path)
+    assert ended.returncode == 1 and "no method 'nowhere' (known: " in ended.stdout
+    assert "raise UsageError" not in ended.stdout and len(ended.stdout.splitlines()) < 10

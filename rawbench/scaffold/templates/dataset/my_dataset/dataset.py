@@ -21,6 +21,8 @@ class MyDataset(rawbench.Dataset):
         root: Path = Field(description="the folder")
 
     def ids(self, split="test"):
+        if not self.options.root.is_dir():
+            raise rawbench.SampleError(f"{self.options.root}: no such folder")
         return sorted(path.stem for path in self.options.root.glob("*.tiff")) if split == "test" else []
 
     def info(self, id):
