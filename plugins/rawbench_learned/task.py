@@ -85,6 +85,7 @@ class LearnedTask:
         Raises:
             UsageError: no more renditions than the base has directions.
         """
+        self.check_frames(frames)
         images = []
         for number in range(len(frames)):
             frame = frames[number]
@@ -97,12 +98,24 @@ class LearnedTask:
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
         fitted = bool(self.model.offset.any())
-        if not fitted and len(images) <= self.config.architecture.base:
-            wanted = f"a base of {self.config.architecture.base} directions is fitted to more renditions than that"
-            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.base")
         if not fitted:
+            self._refuse_few(frames, len(images))
             set_base(self.model, images)
         set_coefficient_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)
+
+    def check_frames(self, frames: Frames) -> None:
+        """Refuse fewer frames than the base can be fitted to, before any is read.
+
+        Raises:
+            UsageError: too few.
+        """
+        if not self.model.offset.any():
+            self._refuse_few(frames, 2 * len(frames))
+
+    def _refuse_few(self, frames: Frames, renditions: int) -> None:
+        if renditions <= self.config.architecture.base:
+            wanted = f"a base of {self.config.architecture.base} directions is fitted to more renditions than that"
+            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.base")
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """One Adam; steps learn faster."""
