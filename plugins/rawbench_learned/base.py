@@ -16,7 +16,7 @@ import torch
 from scipy.linalg import solve_triangular
 from torch import Tensor
 
-from rawbench_learned.features import GLOBAL_FEATURES, global_features, linearised, where_clipped
+from rawbench_learned.features import GLOBAL_FEATURES, everywhere, global_features, linearised, where_clipped
 
 UNIT = 2.0**-16
 """Coefficients are integers times this and a power of two that goes with the image; one moves the base by 0.6 of
@@ -26,6 +26,9 @@ LARGEST_INTEGER = 2**15 - 1
 LOW_MULTIPLIER = 0.06
 """Of the training's loss at low qualities, where the base is nearly all there is."""
 RIDGE = 1e-7
+_EVERYWHERE = 39
+_PART = 1 << 14
+"""Pixels that are mapped at once: what a processor's cache holds of their some forty intermediate values."""
 
 
 @dataclass(frozen=True)
@@ -76,13 +79,25 @@ def moments(raw: Tensor, srgb: Tensor, stride: int = 1) -> Moments:
     count = 0
     for top in rows:  # in bands: float64 features of a photograph would fill the memory
         band = (slice(None), slice(top, top + 64 * stride, stride), slice(None, None, stride))
-        values = raw[band].reshape(3, -1).T.double()
-        features = global_features(srgb[band].unsqueeze(0))[0].reshape(GLOBAL_FEATURES, -1).T.double()
-        gram += (features.T @ features).cpu().numpy()
-        cross += (features.T @ values).cpu().numpy()
+        values, codes = raw[band].flatten(1).double(), srgb[band].flatten(1)
+        _add_moments(gram, cross, values, codes)
         energy += float((values**2).sum())
-        count += len(values)
+        count += values.shape[1]
+    gram[:_EVERYWHERE, _EVERYWHERE:] = gram[_EVERYWHERE:, :_EVERYWHERE].T
     return Moments(gram / count, cross / count, energy / count)
+
+
+def _add_moments(gram: np.ndarray, cross: np.ndarray, values: Tensor, codes: Tensor) -> None:
+    # What is zero but where a channel is clipped is built and summed there alone. The lower half of the gram.
+    features = everywhere(codes[None, :, None])[0, :, 0].double()
+    places = (codes.amax(0) == 255).nonzero()[:, 0]
+    special = where_clipped(codes[None, :, None, places])[0, :, 0].double()
+    first, rest = slice(0, _EVERYWHERE), slice(_EVERYWHERE, None)
+    gram[first, first] += (features @ features.T).cpu().numpy()
+    gram[rest, first] += (special @ features[:, places].T).cpu().numpy()
+    gram[rest, rest] += (special @ special.T).cpu().numpy()
+    cross[first] += (features @ values.T).cpu().numpy()
+    cross[rest] += (special @ values[:, places].T).cpu().numpy()
 
 
 def error(image: Moments, mapping: np.ndarray) -> float:
@@ -234,7 +249,8 @@ def apply_base(srgb: Tensor, coefficients: Tensor, directions: Tensor, offset: T
         offset: float32 (F, 3).
     """
     mappings = offset.double() + (directions.double() * coefficients.double()[:, None, None]).sum(-1)
-    return _mapped(srgb.flatten(2), mappings.float()).view(len(srgb), 3, *srgb.shape[-2:])
+    parts = [_mapped(part, mappings.float()) for part in srgb.flatten(2).split(_PART, 2)]
+    return torch.cat(parts, 2).view(len(srgb), 3, *srgb.shape[-2:])
 
 
 def _mapped(codes: Tensor, mapping: Tensor) -> Tensor:

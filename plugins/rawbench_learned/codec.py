@@ -30,7 +30,7 @@ class Learned(rawbench.Codec):
     """Learned metadata with one weights file for all rates."""
 
     name: ClassVar[str] = "learned"
-    format_version: ClassVar[int] = 2
+    format_version: ClassVar[int] = 3
     any_rate_point: ClassVar[bool] = True
     summary: ClassVar[str] = "learned compact metadata, order masks and iterative context, exact entropy path"
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(

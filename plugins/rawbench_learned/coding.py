@@ -1,7 +1,7 @@
 """From images to bytes and back, with one weights file: what the codecs are a shell around.
 
-Stream: the first two bytes of the weights' digest, then one range coder stream: the base's coefficients, the gain, and
-z step by step.
+Stream: the first two bytes of the weights' digest, then one range coder stream: the base's coefficients, the gain, the
+strength of what the networks add, and z step by step.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ import torch
 from torch import Tensor
 
 from rawbench.errors import SampleError, StreamError
-from rawbench_learned import rate
+from rawbench_learned import rate, strength
 from rawbench_learned.adaptation import Adaptation, shifted_costs
 from rawbench_learned.architecture import LATENTS
 from rawbench_learned.base import Coefficients, apply_base, error, fitted_coefficients, moments
 from rawbench_learned.coder import DIGEST_BYTES, Coded, StreamCoder
 from rawbench_learned.coefficient_tables import CoefficientCoding
 from rawbench_learned.context import KnownLatents
-from rawbench_learned.economy import LARGEST_SYMBOL, bits_worth, economical
+from rawbench_learned.economy import ERROR_WEIGHT, LARGEST_SYMBOL, bits_worth, economical
 from rawbench_learned.features import CELL, cells, exact_features, padded, pixels, tiles
 from rawbench_learned.networks import GAINS, coarse_coefficients, gain_index, gain_of
 from rawbench_learned.order import partition
@@ -49,11 +49,13 @@ class Latents:
     Attributes:
         coefficients: of the base.
         gain: index of the image's gain.
+        strength: index in `strength.STRENGTHS`.
         z: float32 (48, H/4, W/4).
     """
 
     coefficients: Coefficients
     gain: int
+    strength: int
     z: Tensor
 
 
@@ -64,10 +66,12 @@ class CodedImage(Coded):
     Attributes:
         coefficients: of the base.
         gain: index of the image's gain.
+        strength: index in `strength.STRENGTHS`.
     """
 
     coefficients: Coefficients = field(kw_only=True)
     gain: int = field(kw_only=True)
+    strength: int = field(kw_only=True)
 
 
 class Coder(StreamCoder):
@@ -137,26 +141,30 @@ class ImageCoder:
         with self._stage("analysis"):
             coefficients, gain = self._fit(raw)
             raw = padded(raw.unsqueeze(0))
+            index = self._choose_strength(raw, coefficients, gain)
+            share = self._share(index)
             height, width = raw.shape[-2:]
             z = torch.empty(LATENTS, height // CELL, width // CELL, device=raw.device)
             for tile in tiles(height, width, ANALYSIS_TILE):
                 advance(tile.inner[0], height)
                 base, features, guess = self._guide(self._srgb[tile.window()], coefficients)
                 residual = cells(raw[tile.window()] - base) * self._gain(gain)
-                z_tile = self._networks.analysis(residual, guess, features, self._hats)
+                z_tile = self._networks.analysis(residual, share * guess, features, self._hats, share)
                 z[tile.place(CELL)] = z_tile[0][tile.inside(CELL)]
-            return Latents(coefficients, gain, z)
+            return Latents(coefficients, gain, index, z)
 
     def write(self, latents: Latents, encoder: SymbolEncoder, bits_map: bool = False) -> CodedImage:
         """Quantise and write latents; return what a decoder of it will know."""
         with self._stage("entropy"):
             self._coder.coefficients.write(latents.coefficients, encoder)
             encoder.write_uniform(np.array([latents.gain]), GAINS)
+            encoder.write_uniform(np.array([latents.strength]), len(strength.STRENGTHS))
         phi, order = self.prior(latents.coefficients)
         bits = np.zeros(order.numel()) if bits_map else None
         z_hat = self._iterate(phi, order, self._writer(latents.z, encoder, bits), self._part(0.5, 1))
         found = None if bits is None else torch.from_numpy(bits).view(order.shape)
-        return CodedImage(z_hat, order, found, coefficients=latents.coefficients, gain=latents.gain)
+        fitted, gain, index = latents.coefficients, latents.gain, latents.strength
+        return CodedImage(z_hat, order, found, coefficients=fitted, gain=gain, strength=index)
 
     def read(self, symbols: bytes) -> CodedImage:
         """Return what a stream says, behind its tag.
@@ -169,9 +177,10 @@ class ImageCoder:
             coefficients = self._coder.coefficients.read(decoder)
             check_symbols(coefficients.integers)
             gain = int(decoder.read_uniform(1, GAINS)[0])
+            index = int(decoder.read_uniform(1, len(strength.STRENGTHS))[0])
         phi, order = self.prior(coefficients)
         z_hat = self._iterate(phi, order, self._reader(decoder), self._part(0, 0.5))
-        return CodedImage(z_hat, order, coefficients=coefficients, gain=gain)
+        return CodedImage(z_hat, order, coefficients=coefficients, gain=gain, strength=index)
 
     def prior(self, coefficients: Coefficients) -> tuple[Tensor, Tensor]:
         """Return phi as rows (H/4 * W/4, phi) and the order of the latent pixels (H/4, W/4). Exact, so in any tiles."""
@@ -191,13 +200,14 @@ class ImageCoder:
     def synthesise(self, coded: CodedImage) -> Tensor:
         """Return raw, float32 (3, H, W) in [0, 1]."""
         advance, (height, width) = self._part(0.5, 1), self._srgb.shape[-2:]
+        share = self._share(coded.strength)
         with self._stage("synthesis"):
             raw = torch.empty(3, height, width, device=self._coder.device)
             for tile in tiles(height, width, self._coder.tile):
                 advance(tile.inner[0], height)
                 base, features, guess = self._guide(self._srgb[tile.window()], coded.coefficients)
                 z_hat = coded.z_hat.unsqueeze(0)[tile.window(CELL)]
-                decoded = self._networks.synthesis(z_hat, guess, features, self._hats)
+                decoded = self._networks.synthesis(z_hat, share * guess, features, self._hats, share)
                 result = base + pixels(decoded) / self._gain(coded.gain)
                 raw[tile.place()] = result[0][tile.inside()].clamp(0, 1)
             return raw[:, : self._size[0], : self._size[1]].contiguous()
@@ -208,6 +218,15 @@ class ImageCoder:
         coefficients = fitted_coefficients(image, directions, offset, raw[0].numel())
         left = error(image, offset + directions @ coefficients.values)
         return coefficients, int(gain_index(torch.tensor(left)))
+
+    def _choose_strength(self, raw: Tensor, coefficients: Coefficients, gain: int) -> int:
+        seen = []
+        for rows, columns in strength.windows(*raw.shape[-2:]):
+            base, features, guess = self._guide(self._srgb[..., rows, columns], coefficients)
+            residual = cells(raw[..., rows, columns] - base) * self._gain(gain)
+            seen.append(strength.Seen(residual, features, guess))
+        worth = bits_worth(self._quality) / ERROR_WEIGHT
+        return strength.choose(self._networks, seen, self._hats, self._z_steps, worth)
 
     def _guide(self, srgb: Tensor, coefficients: Coefficients) -> tuple[Tensor, Tensor, Tensor]:
         values = self._tensor(coefficients.values)[None]
@@ -279,6 +298,9 @@ class ImageCoder:
 
     def _gain(self, index: int) -> Tensor:
         return gain_of(torch.tensor(float(index), device=self._coder.device))
+
+    def _share(self, index: int) -> Tensor:
+        return torch.full((1, 1, 1, 1), strength.STRENGTHS[index], device=self._coder.device)
 
     def _tensor(self, values: np.ndarray) -> Tensor:
         return torch.as_tensor(values, dtype=torch.float32, device=self._coder.device)

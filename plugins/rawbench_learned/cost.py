@@ -103,8 +103,8 @@ def run(networks: CodingNetworks, encode: bool) -> torch.Tensor:
     exact = exact_features(srgb)
     z = make(LATENTS, SIDE // CELL, SIDE // CELL)
     if encode:
-        z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats)
+        z = networks.analysis(cells(make(3, SIDE, SIDE)), guess, features, hats, make(1, 1))
     phi = networks.prior(make(networks.config.base), hats, exact)
     masks = partition(networks.order(phi), training=False)
     means, _ = networks.parameters_of(phi, *networks.context(z, masks[:, :1], 0))
-    return means if encode else networks.synthesis(means, guess, features, hats)
+    return means if encode else networks.synthesis(means, guess, features, hats, make(1, 1))

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cache, partial
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from rawbench.blocks import tiles as rawbench_tiles
 
@@ -39,7 +39,7 @@ def linearisation() -> np.ndarray:
 
 def linearised(srgb: Tensor) -> Tensor:
     """Return uint8 (..., ) through `linearisation`, float32."""
-    return torch.as_tensor(linearisation(), dtype=torch.float32, device=srgb.device)[srgb.long()]
+    return _looked_up(linearisation(), srgb)
 
 
 def exact_features(srgb: Tensor) -> Tensor:
@@ -54,16 +54,12 @@ def exact_features(srgb: Tensor) -> Tensor:
     Returns:
         float32 (B, 9, H/4, W/4).
     """
-    codes = srgb.float()
-    table = torch.as_tensor(np.round(linearisation() * 255), dtype=torch.float32, device=srgb.device)
-    high = (srgb == 255).any(1, keepdim=True).float()
-    low = (srgb == 0).any(1, keepdim=True).float()
-    spread = F.max_pool2d(codes, CELL) + F.max_pool2d(-codes, CELL)
+    light = _looked_up(np.round(linearisation() * 255), srgb)
+    spread = _in_cells(torch.maximum, srgb).float() - _in_cells(torch.minimum, srgb).float()
     features = [
-        _cell_sum(codes) / 16,
-        _cell_sum(table[srgb.long()]) / 16,
-        _cell_sum(high) * 15,
-        _cell_sum(low) * 15,
+        _cell_sum(srgb.float()) / 16,
+        _cell_sum(light) / 16,
+        _cell_sum(clipped(srgb)) * 15,
         spread.sum(1, keepdim=True) / 4,
     ]
     return torch.floor(torch.cat(features, 1)).clamp_max(255) / 16 - 8
@@ -74,25 +70,39 @@ def coarser(features: Tensor) -> Tensor:
     return torch.floor(_cell_sum(features)) / 16
 
 
+def _looked_up(table: np.ndarray, codes: Tensor) -> Tensor:
+    values = torch.as_tensor(table, dtype=torch.float32, device=codes.device)
+    return values.index_select(0, codes.flatten().int()).view(codes.shape)
+
+
 def _cell_sum(x: Tensor) -> Tensor:
     # Integers (or multiples of 1/16) with few bits: exact in any order.
-    batch, channels, height, width = x.shape
-    return x.view(batch, channels, height // CELL, CELL, width // CELL, CELL).sum((3, 5))
+    return _in_cells(torch.add, x)
+
+
+def _in_cells(combine: Callable[[Tensor, Tensor], Tensor], x: Tensor) -> Tensor:
+    # Strided views, two by two: a third of the time of a reduction over two dimensions of four.
+    rows = combine(combine(x[..., 0::4, :], x[..., 1::4, :]), combine(x[..., 2::4, :], x[..., 3::4, :]))
+    return combine(combine(rows[..., 0::4], rows[..., 1::4]), combine(rows[..., 2::4], rows[..., 3::4]))
 
 
 def cells(x: Tensor) -> Tensor:
     """Return (B, C, H, W) as (B, 16 C, H/4, W/4): each cell's pixels as channels."""
-    return F.pixel_unshuffle(x, CELL)
+    batch, channels, height, width = x.shape
+    split = x.reshape(batch, channels, height // CELL, CELL, width // CELL, CELL)
+    return split.permute(0, 1, 3, 5, 2, 4).reshape(batch, channels * CELL**2, height // CELL, width // CELL)
 
 
 def pixels(x: Tensor) -> Tensor:
     """Undo `cells`."""
-    return F.pixel_shuffle(x, CELL)
+    batch, channels, height, width = x.shape
+    split = x.reshape(batch, channels // CELL**2, CELL, CELL, height, width)
+    return split.permute(0, 1, 4, 2, 5, 3).reshape(batch, channels // CELL**2, height * CELL, width * CELL)
 
 
 def clipped(srgb: Tensor) -> Tensor:
     """Return (B, 2, H, W): where any channel is 255, and where any is 0."""
-    return torch.cat([(srgb == 255).any(1, keepdim=True), (srgb == 0).any(1, keepdim=True)], 1).float()
+    return torch.cat([srgb.amax(1, keepdim=True) == 255, srgb.amin(1, keepdim=True) == 0], 1).float()
 
 
 def global_features(srgb: Tensor) -> Tensor:
@@ -108,10 +118,13 @@ def global_features(srgb: Tensor) -> Tensor:
         float32 (B, 67, H, W): 1, the 19 monomials of the linearised sRGB, the 19 of the sRGB; for each channel the 6
         monomials up to degree 2 of the others where it is 255; for each pair the 3 of the third; where all are 255.
     """
+    return torch.cat([everywhere(srgb), where_clipped(srgb)], 1)
+
+
+def everywhere(srgb: Tensor) -> Tensor:
+    """Return those of `global_features` that do not ask for clipped channels: float32 (B, 39, H, W)."""
     light, code = linearised(srgb), srgb.float() / 255
-    full = (srgb == 255).float()
-    everywhere = [torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code)]
-    return torch.cat([*everywhere, *_clipped_monomials(full, light)], 1)
+    return torch.cat([torch.ones_like(light[:, :1]), *_monomials(light), *_monomials(code)], 1)
 
 
 def where_clipped(srgb: Tensor) -> Tensor:

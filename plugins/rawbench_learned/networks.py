@@ -104,19 +104,20 @@ class Analysis(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(cell_transform()[..., None, None])
 
-    def forward(self, residual: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
+    def forward(self, residual: Tensor, guess: Tensor, features: Tensor, hats: Tensor, strength: Tensor) -> Tensor:
         """Return z (B, 48, H/4, W/4).
 
         Args:
             residual: raw - base in cells, gained.
-            guess: of the guide.
+            guess: of the guide, times the strength.
             features: of the guide.
             hats: quality.
+            strength: of what the network adds (B, 1, 1, 1).
         """
         x = F.leaky_relu(self.enter(torch.cat([_squashed(residual), guess, features], 1)), 0.1)
         for block in self.blocks:
             x = block(x, hats)
-        return self.linear(residual - guess) + self.leave(F.leaky_relu(x, 0.1))
+        return self.linear(residual - guess) + strength * self.leave(F.leaky_relu(x, 0.1))
 
 
 class Synthesis(nn.Module):
@@ -132,13 +133,13 @@ class Synthesis(nn.Module):
         with torch.no_grad():
             self.linear.weight.copy_(cell_transform().T[..., None, None])
 
-    def forward(self, z_hat: Tensor, guess: Tensor, features: Tensor, hats: Tensor) -> Tensor:
-        """Return raw - base in cells, gained (B, 48, H/4, W/4)."""
+    def forward(self, z_hat: Tensor, guess: Tensor, features: Tensor, hats: Tensor, strength: Tensor) -> Tensor:
+        """Return raw - base in cells, gained (B, 48, H/4, W/4); see `Analysis.forward`."""
         linear = self.linear(z_hat)
         x = F.leaky_relu(self.enter(torch.cat([_squashed(linear), guess, features], 1)), 0.1)
         for block in self.blocks:
             x = block(x, hats)
-        return guess + linear + self.leave(F.leaky_relu(x, 0.1))
+        return guess + linear + strength * self.leave(F.leaky_relu(x, 0.1))
 
 
 class Prior(nn.Module):

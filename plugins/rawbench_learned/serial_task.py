@@ -137,7 +137,8 @@ class SerialTask:
         base = apply_base(srgb, coefficients, finished.directions, finished.offset)
         exact = exact_features(srgb)
         features, guess = finished.guide(srgb, base)
-        z = finished.analysis(cells(raw - base) * gains, guess, features, hats)
+        full = torch.ones((), device=raw.device)
+        z = finished.analysis(cells(raw - base) * gains, guess, features, hats, full)
         coarse = coarse_coefficients(coefficients, finished.coefficient_scales)
         phi = finished.prior(coarse, hats, exact)
         steps = self.model.z_steps[quality][..., None, None]

@@ -44,6 +44,7 @@ from rawbench_learned.networks import (
     gain_of,
 )
 from rawbench_learned.order import partition
+from rawbench_learned.strength import STRENGTHS
 from rawbench_learned.tables import gaussian_tables
 
 if TYPE_CHECKING:
@@ -68,6 +69,7 @@ class LearnedTask:
         rate_learning_rate: float = Field(2e-3, gt=0, description="of steps")
         warmup: float = Field(0.01, ge=0, lt=1, description="part of the run")
         lambdas: tuple[float, float] = Field((0.01, 6.0), description="at the lowest and the highest quality")
+        weakened: float = Field(0.25, ge=0, le=1, description="part of the patches whose networks add less, or nothing")
 
     def __init__(self, config: Config) -> None:
         self.config = config
@@ -83,6 +85,7 @@ class LearnedTask:
         Raises:
             UsageError: no more renditions than the base has directions.
         """
+        self.check_frames(frames)
         images = []
         for number in range(len(frames)):
             frame = frames[number]
@@ -95,12 +98,24 @@ class LearnedTask:
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
         fitted = bool(self.model.offset.any())
-        if not fitted and len(images) <= self.config.architecture.base:
-            wanted = f"a base of {self.config.architecture.base} directions is fitted to more renditions than that"
-            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.base")
         if not fitted:
+            self._refuse_few(frames, len(images))
             set_base(self.model, images)
         set_coefficient_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)
+
+    def check_frames(self, frames: Frames) -> None:
+        """Refuse fewer frames than the base can be fitted to, before any is read.
+
+        Raises:
+            UsageError: too few.
+        """
+        if not self.model.offset.any():
+            self._refuse_few(frames, 2 * len(frames))
+
+    def _refuse_few(self, frames: Frames, renditions: int) -> None:
+        if renditions <= self.config.architecture.base:
+            wanted = f"a base of {self.config.architecture.base} directions is fitted to more renditions than that"
+            raise UsageError(f"{len(frames)} training frames are too few: {wanted}; lower task.architecture.base")
 
     def optimizers(self) -> list[torch.optim.Optimizer]:
         """One Adam; steps learn faster."""
@@ -167,6 +182,14 @@ class LearnedTask:
         multiplier = rate.loss_multiplier(quality, *self.config.lambdas)
         return (multiplier * result["relative"] + result["bpp"]) / multiplier.sqrt()
 
+    def _strength(self, count: int, generator: torch.Generator | None, device: torch.device) -> Tensor:
+        # At full strength where it is not drawn: validation, and most patches.
+        if generator is None:
+            return torch.ones(count, 1, 1, 1, device=device)
+        number, other = torch.rand(2, count, 1, 1, 1, device=device, generator=generator)
+        weaker = torch.tensor(STRENGTHS[1:], device=device)[(other * (len(STRENGTHS) - 1)).long()]
+        return torch.where(number < self.config.weakened, weaker, 1.0)
+
     def _forward(
         self, batch: Mapping[str, Tensor], quality: Tensor, generator: torch.Generator | None
     ) -> dict[str, Tensor]:
@@ -178,13 +201,15 @@ class LearnedTask:
         base = apply_base(srgb, coefficients, model.directions, model.offset)
         residual = cells(raw - base) * gains
         exact = exact_features(srgb)
+        strength = self._strength(len(raw), generator, raw.device)
         features, guess = model.guide(srgb, base)
-        z = model.analysis(residual, guess, features, hats)
+        guess = strength * guess
+        z = model.analysis(residual, guess, features, hats, strength)
         z_steps = model.z_steps(quality)
         phi = model.prior(coarse_coefficients(coefficients, model.coefficient_scales), hats, exact)
         masks = partition(model.order(phi), training=generator is not None)
         z_hat, mu, scales = iterate(z, phi, masks, z_steps, model.context, model.parameters_of)
-        decoded = model.synthesis(z_hat, guess, features, hats)
+        decoded = model.synthesis(z_hat, guess, features, hats, strength)
         symbols = (z - mu) / z_steps
         z_bits = bits(gaussian_probability(torch.round(symbols), scales), self.bound)
         if generator is not None:

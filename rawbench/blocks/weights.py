@@ -58,6 +58,8 @@ def load_weights(path: Path, kind: str, method: str) -> tuple[dict[str, Tensor],
     Raises:
         SampleError: missing, not of this format, or its digest does not match its content.
     """
+    if not path.is_file():
+        raise SampleError(f"{path}: no such weights file")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

@@ -48,4 +48,15 @@ def _looks(
 
         yield lambda: found_checkpoint(out, resume)
         yield lambda: make_fabric(config.fit)
-        yield lambda: task_class(config.task)
+        yield lambda: _check_task(task_class, config)
+
+
+def _check_task(task_class: Any, config: TrainingConfig) -> None:
+    from rawbench.training.checkpoint import load_checkpoint
+    from rawbench.training.frames import Frames
+
+    task, start_from = task_class(config.task), config.fit.start_from
+    if start_from is not None:
+        load_checkpoint(start_from)
+    elif check := getattr(task, "check_frames", None):
+        check(Frames(config.data.frames, "train", config.data.excluded_scenes))

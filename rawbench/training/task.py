@@ -36,7 +36,8 @@ class Task(Protocol):
        generator has been seeded with the run's seed, so default initialisation is reproducible.
     2. ``initialise(frames)``, optional, once, before a fresh run only: data-dependent initialisation.
        ``frames`` is the training split (`rawbench.training.frames.Frames`): ``len(frames)``,
-       ``frames[i].raw`` uint16 (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3).
+       ``frames[i].raw`` uint16 (H, W, 3), ``frames[i].srgb`` uint8 (H, W, 3). A rehearsal (``--dry-run``) calls
+       ``check_frames(frames)`` in its place, where there is one: it refuses frames that are of no use.
     3. ``optimizers()`` once, with the model on its device. A parameter group with ``"scheduled": False``
        keeps its learning rate. Every optimizer is stepped after every loss; gradients are clipped per optimizer.
     4. Each step: ``schedule(progress)``, then ``loss(batch, step, generator)`` in training mode. A task may

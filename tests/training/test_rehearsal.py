@@ -44,6 +44,10 @@ def test_the_command(call, tmp_path):
 
 @pytest.mark.slow
 def test_nothing_is_missing(call, tmp_path, frames_folder):
-    (tmp_path / "learned.toml").write_text(f'[data]\nframes = "{frames_folder}"\n[fit]\nminutes = 1\n')
+    text = f'[data]\nframes = "{frames_folder}"\n[fit]\nminutes = 1\n'
+    (tmp_path / "learned.toml").write_text(text)
+    ended = call("train", "learned", "--config", "learned.toml", "--dry-run")
+    assert ended.code == 2 and "too few: a base of 64 directions" in ended.err
+    (tmp_path / "learned.toml").write_text(text + "[task.architecture]\nbase = 1\n")
     ended = call("train", "learned", "--config", "learned.toml", "--dry-run")
     assert ended.code == 0 and "nothing is missing" in ended.out, ended.err
