@@ -88,6 +88,7 @@ def _label(text: str) -> tuple[str, str]:
 
 
 def _look(given: dict[str, Any]) -> Any:
+    from rawbench.errors import UsageError
     from rawbench.report.plot import Look
 
     limits = {}
@@ -95,6 +96,8 @@ def _look(given: dict[str, Any]) -> Any:
         metric, _, ends = text.rpartition("=")
         limits[metric] = _pair(ends, "--ylim")
     rates = _pair(given["xlim"], "--xlim") if given["xlim"] else None
+    if rates and rates[0] <= 0 and not given["linear"]:
+        raise UsageError(f"--xlim {given['xlim']}: a logarithmic axis has no 0; give a greater end, or --linear")
     look = Look(rates, limits, given["linear"], given["legend"], given["points"], title=given["title"])
     if not given["size"]:
         return look

@@ -75,6 +75,9 @@ class ExternalConfig(_Model):
         if (self.serve is None) == (self.encode is None or self.decode is None):
             raise ValueError("either [serve], or [encode] and [decode], must have a command")
         keys = [set(point.model_extra or ()) for point in self.rate_points]
+        if taken := sorted(set.union(*keys) & set(FIELDS)):
+            raise ValueError(f"rate_points: {taken[0]} means something else in commands; name the value otherwise")
+        self._check_text()
         known = {*FIELDS, *set.intersection(*keys)}
         for part in ("encode", "decode", "serve"):
             for name in _fields_of(getattr(self, part)):
@@ -84,6 +87,18 @@ class ExternalConfig(_Model):
         if len({*names}) < len(names) or len({point.index for point in self.points()}) < len(names):
             raise ValueError("two rate points have one name or index")
         return self
+
+    def _check_text(self) -> None:
+        """Refuse what no operating system takes in a command, and what would break a line of a table."""
+        for point in self.rate_points:
+            if not point.name.isprintable():
+                raise ValueError(f"rate_points: the name {point.name!r} has characters that cannot be printed")
+        for part in filter(None, (self.encode, self.decode, self.serve)):
+            if any("\0" in text for text in part.command):
+                raise ValueError(f"command: {part.command[0]!r} and its arguments cannot hold a zero byte")
+        for name, value in self.environment.items():
+            if not name or "=" in name or "\0" in name + value:
+                raise ValueError(f"environment: {name!r} cannot be set: no '=' in a name, no zero byte in a value")
 
     def points(self) -> list[RatePoint]:
         """The rate points, numbered by place where they have no index of their own."""
@@ -170,7 +185,10 @@ def identity_of(path: Path, config: ExternalConfig) -> dict[str, str]:
         if not named[name].exists():
             raise UsageError(f"{path}: files: no such file: {name}")
     found = {"exchange": str(EXCHANGE), "config": digest_json(config.model_dump(mode="json"))}
-    found |= {f"file {name}": digest_of(file) for name, file in sorted(named.items())}
+    try:
+        found |= {f"file {name}": digest_of(file) for name, file in sorted(named.items())}
+    except OSError as error:
+        raise UsageError(f"{path}: a file that it names cannot be read: {error}") from None
     return found | {" ".join(told): _told(path, told, config.environment) for told in config.versions}
 
 

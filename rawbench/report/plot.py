@@ -193,10 +193,14 @@ def draw(panels: Sequence[Panel], look: Look) -> Any:
     """A matplotlib figure with the panels side by side.
 
     Raises:
-        UsageError: no panel has a point within its limits.
+        UsageError: a panel has no point to draw, or limits are of a metric that none shows.
     """
     from matplotlib.figure import Figure
 
+    if unknown := sorted({*(look.limits or {})} - {"", *(panel.metric for panel in panels)}):
+        raise UsageError(
+            f"--ylim {unknown[0]}=...: no such metric is drawn{suggest(unknown[0], [p.metric for p in panels])}"
+        )
     figure = Figure(figsize=(look.width * len(panels), look.height), layout="constrained")
     styles = _styles(panels)
     for number, panel in enumerate(panels):

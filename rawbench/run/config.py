@@ -43,7 +43,7 @@ class RunConfig(Options):
     @field_validator("name")
     @classmethod
     def _is_a_name(cls, name: str | None) -> str | None:
-        if name is not None and not re.fullmatch(r"[^/\\\x00]+", name):
+        if name is not None and (name in (".", "..") or not name.isprintable() or not re.fullmatch(r"[^/\\]+", name)):
             raise ValueError(f"{name!r} is not the name of one folder; --out takes a path")
         return name
 

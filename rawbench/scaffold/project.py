@@ -24,6 +24,7 @@ PLACES = {
 }
 # Built-in modules, and what a project's own tests would no longer find.
 TAKEN = frozenset(sys.stdlib_module_names) | {"rawbench", "tests", "torch", "numpy", "pytest", "pydantic"}
+LONGEST = 64  # file names made of it must fit into any file system
 
 
 def new_project(kind: str, name: str, folder: Path) -> list[Path]:
@@ -63,6 +64,8 @@ def check_name(name: str) -> None:
     """
     if not re.fullmatch(r"[a-z][a-z0-9]*(-[a-z0-9]+)*", name):
         raise UsageError(f"{name!r} is no name for a project: small letters, digits and single hyphens, a letter first")
+    if len(name) > LONGEST:
+        raise UsageError(f"the name has {len(name)} characters; {LONGEST} are the most")
     if package_of(name) in TAKEN or keyword.iskeyword(name):
         raise UsageError(f"{name!r} is the name of a module that is there already; take another")
 

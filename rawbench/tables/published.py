@@ -33,16 +33,19 @@ def read_published(path: Path | None = None) -> list[dict[str, str]]:
         path: of another file; None reads the one that is shipped.
 
     Raises:
-        UsageError: it is missing, or has other columns.
+        UsageError: it is missing, is no CSV, or has other columns.
     """
     path = path or published_file()
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
+            columns = tuple(reader.fieldnames or ())  # read here: an empty file has none once it is closed
             rows = list(reader)
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if tuple(reader.fieldnames or ()) != COLUMNS:
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UsageError(f"{path} is no CSV in UTF-8: {error}") from None
+    if columns != COLUMNS:
         raise UsageError(f"{path} has other columns than {', '.join(COLUMNS)}")
     return rows
 

@@ -21,6 +21,11 @@ from tests.external.conftest import POINTS, SIMPLE
         ("raw = 'exr'\n" + SIMPLE, "raw: Input should be 'npy', 'tiff' or 'png'"),
         ("timeout_seconds = 0\n" + SIMPLE, "timeout_seconds: Input should be greater than 0"),
         ("= 3", "is no valid TOML"),
+        (SIMPLE.replace("levels = 16", "levels = 16\nraw = 1"), "rate_points: raw means something else in commands"),
+        (SIMPLE.replace("levels=16", "levels\\n16"), r"rate_points: the name 'levels\n16' has characters that cannot"),
+        (SIMPLE.replace('"oldcodec"', '"old\\u0000codec"', 1), "cannot hold a zero byte"),
+        (SIMPLE + "[environment]\n'A=B' = 'x'\n", "environment: 'A=B' cannot be set"),
+        (SIMPLE + '[environment]\nA = "\\u0000"\n', "environment: 'A' cannot be set"),
     ],
 )
 def test_slips_are_named(config, text, told):
@@ -41,6 +46,18 @@ def test_a_program_that_is_not_there(config):
         identity_of(path, read_config(path))
     path = config("files = ['weights.pth']\n" + SIMPLE)
     with pytest.raises(UsageError, match=r"files: no such file: weights\.pth"):
+        identity_of(path, read_config(path))
+
+
+def test_a_file_that_cannot_be_read(config, other_environment, monkeypatch):
+    path = config("files = ['weights.pth']\n" + SIMPLE)
+    (path.parent / "weights.pth").write_bytes(b"1")
+
+    def refuse(_):
+        raise PermissionError(13, "Permission denied", "weights.pth")
+
+    monkeypatch.setattr("rawbench.external.config.digest_of", refuse)
+    with pytest.raises(UsageError, match=r"cannot be read: .*Permission denied: 'weights\.pth'"):
         identity_of(path, read_config(path))
 
 

@@ -142,6 +142,8 @@ def test_the_command_takes_published_rows_before_and_after(call, tmp_path):
     [
         (("-o", "x.bmp"), "the suffix must be one of .pdf, .svg, .png"),
         (("-o", "x.png", "--xlim", "1"), "--xlim 1: the form is FROM,TO"),
+        (("-o", "x.png", "--xlim", "0,1"), "--xlim 0,1: a logarithmic axis has no 0"),
+        (("-o", "x.png", "--ylim", "pnsr=40,60"), "no such metric is drawn"),
         (("-o", "x.png", "--ylim", "psnr=60,40"), "the first end is not below the second"),
         (("-o", "x.png", "--label", "learned"), "the form is METHOD=TEXT"),
         (("-o", "x.png", "--size", "0,1"), "sides from 1 to 30 inches"),

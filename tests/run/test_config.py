@@ -28,6 +28,8 @@ def test_a_file_takes_what_the_command_line_takes(tmp_path):
         ({"methods": ["poly", True]}, "methods.1: Input should be a valid string"),
         ({"methods": "poly", "shard": "1-2"}, "shard: '1-2' is not of the form I/N"),
         ({"methods": "poly", "name": "a/b"}, "name: 'a/b' is not the name of one folder; --out takes a path"),
+        ({"methods": "poly", "name": ".."}, "name: '..' is not the name of one folder"),
+        ({"methods": "poly", "name": "a\nb"}, r"name: 'a\nb' is not the name of one folder"),
     ],
 )
 def test_slips_are_named(values, told):

@@ -71,6 +71,11 @@ def test_a_name_that_is_none_is_refused(call, name):
     assert ended.code == 2 and len(ended.err.splitlines()) == 1, ended.err
 
 
+def test_a_name_that_no_file_can_have_is_refused(call):
+    ended = call("new", "method", "a" * 300)
+    assert ended.code == 2 and "the name has 300 characters; 64 are the most" in ended.err
+
+
 def test_a_name_that_is_taken_is_refused(call):
     ended = call("new", "metric", "psnr")
     assert ended.code == 2 and "of plugin 'rawbench-metrics'" in ended.err

@@ -35,6 +35,12 @@ def test_a_file_with_other_columns_is_refused(tmp_path):
     (tmp_path / "x.csv").write_text("method,psnr\nA,60\n")
     with pytest.raises(UsageError, match=r"x\.csv has other columns"):
         read_published(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_text("")
+    with pytest.raises(UsageError, match=r"x\.csv has other columns"):
+        read_published(tmp_path / "x.csv")
+    (tmp_path / "x.csv").write_bytes(b"\x00\xff\xfe")
+    with pytest.raises(UsageError, match=r"x\.csv is no CSV in UTF-8"):
+        read_published(tmp_path / "x.csv")
     with pytest.raises(UsageError, match="cannot read"):
         read_published(tmp_path / "none.csv")
 
