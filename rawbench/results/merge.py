@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,12 +41,14 @@ def merge_runs(parts: Sequence[Path], out: Path) -> int:
         raise UsageError(f"{out} is there already, and not empty")
     tables: dict[str, dict[tuple, dict[str, Any]]] = {name: {} for name in TABLES}
     sources: dict[tuple[str, tuple], Path] = {}
+    newest: dict[str, tuple[int, Path]] = {}
     metas = []
     for part in parts:
         if not (part / DATABASE).is_file():
             raise UsageError(f"{part} is no run folder (no {DATABASE})")
         with Store.open(part) as store:
             metas.append((part, store.meta()))
+            _check_versions(store.table("metrics"), part, newest)
             for name, keys in TABLES.items():
                 for row in store.table(name):
                     if not row.get("superseded"):
@@ -55,6 +57,17 @@ def merge_runs(parts: Sequence[Path], out: Path) -> int:
     _write(out, tables, _meta([meta for _, meta in metas]))
     _copy_streams(parts, out)
     return len(tables["cells"])
+
+
+def _check_versions(metrics: Iterable[dict[str, Any]], part: Path, newest: dict[str, tuple[int, Path]]) -> None:
+    """Refuse parts whose newest versions of a metric differ: tables show the newest alone, so one part's would go."""
+    own: dict[str, int] = {}
+    for row in metrics:
+        own[row["metric"]] = max(row["version"], own.get(row["metric"], 0))
+    for metric, version in own.items():
+        before, where = newest.setdefault(metric, (version, part))
+        if before != version:
+            raise NotComparable(f"metric {metric} is version {before} in {where}, {version} in {part}")
 
 
 def _add(

@@ -46,6 +46,7 @@ def test_a_cell_twice_is_refused_by_name(call, parts, tmp_path):
         ("UPDATE meta SET value = 'other' WHERE key = 'protocol'", "are of different protocols"),
         ("UPDATE methods SET code_digest = 'x'", "disagree on the method mean: its code_digest is not the same"),
         ("UPDATE metrics SET unit = 'x'", "disagree on the metric psnr, 1: its unit"),
+        ("UPDATE metrics SET version = 2", "metric psnr is version 1 in part1, 2 in part2"),
         ("UPDATE datasets SET revision = '7'", "disagree on the dataset tiny: its revision"),
     ],
 )
