@@ -50,6 +50,7 @@ SIGN_WEIGHTS = LEVEL_WEIGHTS + LEVELS * DECISIONS
 WEIGHT_SETS = SIGN_WEIGHTS + KINDS + 1
 
 _compiled = numba.njit(cache=True, nogil=True)
+_inlined = numba.njit(cache=True, nogil=True, forceinline=True)  # in the innermost loop, calls take most of the time
 
 
 def _levels(x: np.ndarray) -> np.ndarray:
@@ -63,13 +64,13 @@ LEVEL_OF = _levels(np.arange(_TABLED)).astype(np.uint8)
 OCTAVE_OF = np.array([min(v.bit_length(), OCTAVES - 1) for v in range(_TABLED)], np.uint8)
 
 
-@_compiled
+@_inlined
 def octave(x, table):
     """Bits of a number, at most ``OCTAVES`` - 1."""
     return np.int64(table[x]) if x < _TABLED else np.int64(OCTAVES - 1)
 
 
-@_compiled
+@_inlined
 def level(x, table, most):
     """`_levels`, at most ``most``."""
     n = np.int64(0)
@@ -79,14 +80,14 @@ def level(x, table, most):
     return min(n + np.int64(table[x]), most)
 
 
-@_compiled
+@_inlined
 def _cross(plane, y, z):
     """A plane's magnitudes about a place: four times the one there, and its four neighbours."""
     total = 4 * abs(np.int64(plane[y, z])) + abs(np.int64(plane[y - 1, z])) + abs(np.int64(plane[y + 1, z]))
     return total + abs(np.int64(plane[y, z - 1])) + abs(np.int64(plane[y, z + 1]))
 
 
-@_compiled
+@_inlined
 def _two_crosses(first, second, y, z):
     total = np.int64(0)
     if first.shape[0]:
@@ -97,8 +98,35 @@ def _two_crosses(first, second, y, z):
 
 
 @_compiled
+def _add_crosses(plane, y, factor, total):
+    """Add ``factor`` times `_cross` of a row of a plane."""
+    if plane.shape[0]:
+        row, north, south = plane[y], plane[y - 1], plane[y + 1]
+        for z in range(1, min(len(row), len(total)) - 1):
+            middle: Any = 4 * abs(np.int64(row[z])) + abs(np.int64(north[z])) + abs(np.int64(south[z]))
+            total[z] += factor * (middle + abs(np.int64(row[z - 1])) + abs(np.int64(row[z + 1])))
+
+
+@_compiled
+def _see_row(parent, other1, other2, sibling1, sibling2, texture, scale, y, outside, structure, above):
+    """Fill, for a row, what all other planes have there, twice, and halves of the sRGB's texture in steps."""
+    outside[:] = 0
+    for plane in (other1, other2, sibling1, sibling2):
+        _add_crosses(plane, y, 2, outside)
+    if parent.shape[0]:
+        above[:] = 0
+        _add_crosses(parent, ((y - RIM) >> 1) + RIM, 2, above)
+        for z in range(RIM, len(outside) - RIM):
+            outside[z] += above[((z - RIM) >> 1) + RIM]
+    row, north, south = texture[y], texture[y - 1], texture[y + 1]
+    for z in range(RIM, len(structure) - RIM):
+        middle: Any = 2 * abs(np.int64(row[z])) + abs(np.int64(north[z])) + abs(np.int64(south[z]))
+        structure[z] = ((middle + abs(np.int64(row[z - 1])) + abs(np.int64(row[z + 1]))) * scale) >> 12
+
+
+@_inlined
 def _see(
-    q, parent, other1, other2, sibling1, sibling2, texture, light, scale, step_class, y, z, kind,
+    q, parent, other1, other2, sibling1, sibling2, outside, structure, light, step_class, y, z, kind,
     starts, sizes, context, levels, octaves,
 ):  # fmt: skip
     """Fill ``context`` with the first counter of each context; returns the level of the surroundings."""
@@ -106,21 +134,19 @@ def _see(
     north: Any = abs(np.int64(q[y - 1, z]))
     corners: Any = abs(np.int64(q[y - 1, z - 1])) + abs(np.int64(q[y - 1, z + 1]))
     near = 2 * (west + north) + corners + abs(np.int64(q[y, z - 2])) + abs(np.int64(q[y - 2, z]))
-    above, centre = np.int64(0), np.int64(0)
-    if parent.shape[0]:
-        py, pz = ((y - RIM) >> 1) + RIM, ((z - RIM) >> 1) + RIM
-        above, centre = _cross(parent, py, pz), abs(np.int64(parent[py, pz]))
-    colours, turned = _two_crosses(other1, other2, y, z), _two_crosses(sibling1, sibling2, y, z)
-    structure = ((_cross(texture, y, z) - 2 * abs(np.int64(texture[y, z]))) * scale) >> 12
-    bright = np.int64(light[y - RIM, z - RIM])
-    full = level(4 * near + 2 * (above + colours + turned), levels, LEVELS - 1)
-    s = octave(structure, octaves)
+    full = level(4 * near + outside, levels, LEVELS - 1)
+    s, bright = octave(structure, octaves), np.int64(light[y - RIM, z - RIM])
     context[0] = full * 8 + (bright >> 1)
     context[1] = full * 8 + min(s >> 1, 7)
     context[2] = bright * OCTAVES + s
     context[3] = bright * 16 + step_class
     count = QUIET
     if full:
+        above, centre = np.int64(0), np.int64(0)
+        if parent.shape[0]:
+            py, pz = ((y - RIM) >> 1) + RIM, ((z - RIM) >> 1) + RIM
+            above, centre = _cross(parent, py, pz), abs(np.int64(parent[py, pz]))
+        colours, turned = _two_crosses(other1, other2, y, z), _two_crosses(sibling1, sibling2, y, z)
         n, a, c, t = octave(near, octaves), octave(above, octaves), octave(colours, octaves), octave(turned, octaves)
         context[4] = level(near, levels, 23)
         context[5] = n * OCTAVES + a
@@ -160,12 +186,12 @@ def _see_signs(q, parent, other1, other2, texture, scale, y, z, kind, starts, si
         index[i] += starts[i] + kind * sizes[i]
 
 
-@_compiled
+@_inlined
 def _cost(costs, bit, chance):
     return costs[(chance if bit else 65536 - chance) >> 4]
 
 
-@_compiled
+@_inlined
 def _code_length(
     state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
     context, index, inputs, sizes, magnitude, real, price, kind, full,
@@ -231,7 +257,7 @@ def _code_sign(
     return negative
 
 
-@_compiled
+@_inlined
 def _wanted(real, q, mode, below, y, z):
     """The magnitude, the sign (1 where negative) and the size before rounding of what is to be written here."""
     if real.shape[0] > 0:
@@ -248,8 +274,7 @@ def code_band(coder, model, real, q, known, kind, choice):
     """Code one band of one colour.
 
     Args:
-        coder: the range coder's state and buffer, the mode, costs float64 (4097,) in bits of chances of 4096, and
-            float64 (1,), to which bits are added.
+        coder: the range coder's state and buffer, mode, bits of chances of 4096 (4097,), sum of bits (1,), float64.
         model: counters, weights, the tables of `mixing`, the counters' limit, the weights' pace.
         real: float32 (h, w), in steps: quantised on the way. Or of no size: ``q`` says what to write.
         q: int32 (h + 4, w + 4), in a rim of two zeros: what is written or read.
@@ -264,21 +289,22 @@ def code_band(coder, model, real, q, known, kind, choice):
     parent, (other1, other2), (sibling1, sibling2), texture, light, scale, step_class = known
     starts, sizes = MAGNITUDE_STARTS.copy(), MAGNITUDE_CONTEXTS.copy()
     sign_starts, sign_sizes = SIGN_STARTS.copy(), SIGN_CONTEXTS.copy()
-    context, index, inputs = np.zeros(INPUTS, np.int64), np.zeros(INPUTS, np.int64), np.zeros(INPUTS, np.int64)
-    levels, octaves = LEVEL_OF.copy(), OCTAVE_OF.copy()
+    (context, index, inputs), levels, octaves = np.zeros((3, INPUTS), np.int64), LEVEL_OF.copy(), OCTAVE_OF.copy()
+    (outside, structure), above = np.zeros((2, q.shape[1]), np.int64), np.zeros(parent.shape[1], np.int64)
     for y in range(RIM, q.shape[0] - RIM):
+        _see_row(parent, other1, other2, sibling1, sibling2, texture, scale, y, outside, structure, above)
         for z in range(RIM, q.shape[1] - RIM):
             full = _see(
-                q, parent, other1, other2, sibling1, sibling2, texture, light, scale, step_class, y, z, kind, starts,
-                sizes, context, levels, octaves,
+                q, parent, other1, other2, sibling1, sibling2, outside[z], structure[z], light, step_class, y, z, kind,
+                starts, sizes, context, levels, octaves,
             )  # fmt: skip
             magnitude, negative, size = _wanted(real, q, mode, choice[1], y, z)
             length, magnitude = _code_length(
                 state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
                 context, index, inputs, sizes, magnitude, size, choice[0], kind, full,
             )  # fmt: skip
+            q[y, z] = 0
             if not length:
-                q[y, z] = 0
                 continue
             magnitude = _code_mantissa(
                 state, buffer, mode, costs, total, counters, paces, limit, magnitude, length, full

@@ -21,6 +21,7 @@ REACH = 2816  # largest logarithm of odds, in 1/256
 LIMIT = 255  # uses after which a counter's pace stays
 _EDGE = 1 << 16  # probabilities below this, and above the rest, have a table of their own
 _compiled = numba.njit(cache=True, nogil=True)
+_inlined = numba.njit(cache=True, nogil=True, forceinline=True)  # in the innermost loop, calls take most of the time
 
 
 def make_tables() -> dict[str, np.ndarray]:
@@ -43,7 +44,7 @@ def make_tables() -> dict[str, np.ndarray]:
     }
 
 
-@_compiled
+@_inlined
 def _stretched(probability, stretch):
     if probability < _EDGE:
         return np.int64(stretch[0, probability >> 4])
@@ -52,12 +53,12 @@ def _stretched(probability, stretch):
     return np.int64(stretch[1, probability >> 10])
 
 
-@_compiled
+@_inlined
 def _squashed(x, squash):
     return np.int64(squash[min(max(x, -REACH), REACH - 1) + REACH])
 
 
-@_compiled
+@_inlined
 def mix(counters, index, count, weights, first, second, inputs, stretch, squash, trust):
     """Predict a bit by ``count`` counters and two sets of weights.
 
@@ -85,7 +86,7 @@ def mix(counters, index, count, weights, first, second, inputs, stretch, squash,
     return _squashed(one, squash), _squashed(two, squash), _squashed((one + two) >> 1, squash)
 
 
-@_compiled
+@_inlined
 def learn(counters, index, count, weights, first, second, inputs, paces, bit, chance1, chance2, limit, pace):
     """Let counters and weights learn a bit, after ``mix`` with the same arguments.
 
@@ -104,7 +105,7 @@ def learn(counters, index, count, weights, first, second, inputs, paces, bit, ch
         weights[second, i] += (inputs[i] * two + (1 << 19)) >> 20
 
 
-@_compiled
+@_inlined
 def count_in(counters, at, bit, paces, limit):
     """Let one counter learn a bit."""
     counter = np.int64(counters[at])

@@ -14,6 +14,7 @@ WRITE, READ, COUNT = 0, 1, 2
 LOW, RANGE, CACHE, PENDING, POSITION, CODE, FIRST = range(7)
 FIELDS = 7
 _compiled = numba.njit(cache=True, nogil=True)
+_inlined = numba.njit(cache=True, nogil=True, forceinline=True)  # in the innermost loop, calls take most of the time
 
 
 def new_state() -> np.ndarray:
@@ -73,7 +74,7 @@ def finish_writing(state, buffer):
         _shift_low(state, buffer)
 
 
-@_compiled
+@_inlined
 def code_bit(state, buffer, mode, bit, chance):
     """Code one bit.
 
