@@ -24,6 +24,8 @@ Examples:
 @click.option("--add", type=click.Path(path_type=Path), metavar="RUN",
               help="First write this run into FOLDER, as the small JSON that is committed.")  # fmt: skip
 @click.option("--name", metavar="NAME", help="With --add: the file's name.  [default: the run folder's]")
+@click.option("--keep-others", is_flag=True,
+              help="With --add: the file keeps its rows of methods that RUN does not have.")  # fmt: skip
 @click.option("--readme", type=click.Path(path_type=Path), metavar="FILE.md",
               help="Put the table between the file's results markers.")  # fmt: skip
 @click.option("--picture", type=click.Path(path_type=Path), metavar="FILE.svg",
@@ -36,6 +38,7 @@ def leaderboard(
     folder: Path,
     add: Path | None,
     name: str | None,
+    keep_others: bool,
     readme: Path | None,
     picture: Path | None,
     check: bool,
@@ -47,7 +50,7 @@ def leaderboard(
     from rawbench.judge import leaderboard as boards
 
     if add is not None:
-        click.echo(_add(folder, add, name))
+        click.echo(_add(folder, add, name, keep_others))
     found = boards.make_boards(boards.read_runs(folder))
     boards.check_anchor(found, anchor)
     stale = [_draw(picture, folder, check)] if picture is not None else []
@@ -62,9 +65,10 @@ def leaderboard(
     raise click.exceptions.Exit(STALE if check and any(stale) else 0)
 
 
-def _add(folder: Path, run: Path, name: str | None) -> Path:
+def _add(folder: Path, run: Path, name: str | None, keep_others: bool) -> Path:
     from rawbench.errors import RawbenchError
     from rawbench.results.committed import write_run
+    from rawbench.results.replacing import with_methods_of
     from rawbench.results.run import read_run
 
     results = read_run(run)
@@ -73,6 +77,8 @@ def _add(folder: Path, run: Path, name: str | None) -> Path:
     except OSError as error:
         raise RawbenchError(f"cannot write {folder}: {error.strerror}") from None
     path = folder / f"{name or results.name}.json"
+    if keep_others and path.exists():
+        results = with_methods_of(read_run(path), results)
     write_run(results, path)
     return path
 

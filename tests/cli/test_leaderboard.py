@@ -44,6 +44,27 @@ def test_the_table(call, added):
     assert "thread, torch" in out or "threads, torch" in out
 
 
+def test_a_method_measured_again_takes_the_place_of_its_rows(call, added, tmp_path):
+    before = read_run(added / "tiny.json")
+    again = ("--plugin", STEPS_PLUGIN, "run", "--dataset", "tiny", "--metrics", "psnr", "--out", "again")
+    assert call(*again, "--limit", "2", "--methods", "mean").code == 0
+    ended = call("leaderboard", "committed", "--add", "again", "--name", "tiny", "--keep-others")
+    assert ended.code == 0, ended.err
+    after = read_run(added / "tiny.json")
+    assert after.by_place.keys() == before.by_place.keys() and len(after.rows) == len(before.rows)
+    assert {t.method for t in before.timings} - {t.method for t in after.timings} == {"mean"}, "not timed again"
+    assert [line.count("--methods") for line in after.meta.command.splitlines()] == [1, 1]
+
+
+def test_a_method_on_other_images_is_no_part_of_a_run(call, added, tmp_path):
+    again = ("--plugin", STEPS_PLUGIN, "run", "--dataset", "tiny", "--metrics", "psnr", "--out", "again")
+    assert call(*again, "--limit", "1", "--methods", "mean").code == 0
+    before = (added / "tiny.json").read_bytes()
+    ended = call("leaderboard", "committed", "--add", "again", "--name", "tiny", "--keep-others")
+    assert ended.code == 3 and "not on the images of tiny: tiny/image1" in ended.err
+    assert (added / "tiny.json").read_bytes() == before
+
+
 def test_one_reason_stands_once(call, added):
     call("run", "--dataset", "tiny", "--metrics", "psnr", "--methods", "mean,mean:gain=0.5", "--out", "b")
     call("leaderboard", "other", "--add", "b")
