@@ -59,7 +59,7 @@ def load_weights(path: Path, kind: str, method: str) -> tuple[dict[str, Tensor],
         SampleError: missing, not of this format, or its digest does not match its content.
     """
     if not path.is_file():
-        raise SampleError(f"{path}: no such weights file")
+        raise SampleError(f"{path}: weights cannot be read: no such file")
     try:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}

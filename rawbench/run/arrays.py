@@ -116,7 +116,7 @@ def choose_point(codec: type[Codec], options: Any, wanted: str | None) -> RatePo
     for number, point in enumerate(points):
         if wanted in (point.name, str(number)):
             return point
-    what = f"no rate point {wanted!r}" if wanted else "a rate point is needed"
+    what = f"no rate point {wanted!r}" if wanted else "a rate point (--rate-point) is needed"
     raise UsageError(f"method {codec.name}: {what}; there are {listed}")
 
 

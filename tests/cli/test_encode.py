@@ -110,7 +110,7 @@ def test_damage_is_one_line(call, photo):
         (
             ("encode", "mean", "photo.dng", "-o", "x.rbs"),
             2,
-            "method mean: a rate point is needed; there are 0 (bytes=1)",
+            "method mean: a rate point (--rate-point) is needed; there are 0 (bytes=1)",
         ),
         (("encode", "mean", "none.dng", "-o", "x.rbs", "--rate-point", "0"), 4, "none.dng: cannot be read"),
         (("encode", "mean", "photo.dng", "-o", "no/x.rbs", "--rate-point", "0"), 2, "no/x.rbs: there is no folder"),
