@@ -14,7 +14,9 @@ import numpy as np
 import torch
 
 from rawbench import StreamError
+from rawbench.blocks.colour_axes import bands
 
+MIDDLE = 32768  # of the planes: zero
 MAX_LEVELS = 4
 _SOC, _SIZ, _COD, _QCD, _COM, _SOT, _SOD, _EOC = (
     0xFF4F, 0xFF51, 0xFF52, 0xFF5C, 0xFF64, 0xFF90, 0xFF93, 0xFFD9,
@@ -26,8 +28,6 @@ _HIGH_STEPS = ((0x97D3, 0x97D3, 0x9762), (0x9005, 0x9005, 0x9047), (0xA750, 0xA7
 _EXPLICIT = 0x80
 _GUARD_BITS, _MOST_GUARD_BITS = 2, 7
 MAX_COARSER = _MOST_GUARD_BITS - _GUARD_BITS
-_MIDDLE = 32768
-_STRIP_ROWS = 64
 _THREADED_PIXELS = 1 << 19
 _OCTAVE = 20 * math.log10(2)  # in decibels
 
@@ -69,12 +69,12 @@ def encode(planes: np.ndarray, decibels: float | None, coarser: int = 0) -> byte
 
 def divide(planes: np.ndarray, octaves: int) -> None:
     """Divide planes, uint16, by a power of two about their middle, in place, and round them."""
-    for top in range(0, len(planes), _STRIP_ROWS):
-        values = planes[top : top + _STRIP_ROWS].astype(np.int32)
-        values += (1 << octaves >> 1) - _MIDDLE
+    for rows in bands(*planes.shape[:2]):
+        values = planes[rows].astype(np.int32)
+        values += (1 << octaves >> 1) - MIDDLE
         values >>= octaves
-        values += _MIDDLE
-        planes[top : top + _STRIP_ROWS] = values
+        values += MIDDLE
+        planes[rows] = values
 
 
 def _threads(pixels: int) -> int:

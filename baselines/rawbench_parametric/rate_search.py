@@ -20,7 +20,7 @@ import numpy as np
 
 from rawbench_parametric import jpeg2000
 
-MIDDLE = 32768  # of the planes: zero
+MIDDLE = jpeg2000.MIDDLE
 PEAK = 65535.0
 WAYS = 8  # in which planes can be coded
 _TOLERANCE = 0.1  # decibels that a sound codestream may miss its PSNR by

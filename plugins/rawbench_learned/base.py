@@ -16,7 +16,14 @@ import torch
 from scipy.linalg import solve_triangular
 from torch import Tensor
 
-from rawbench_learned.features import GLOBAL_FEATURES, everywhere, global_features, linearised, where_clipped
+from rawbench_learned.features import (
+    EVERYWHERE_FEATURES,
+    GLOBAL_FEATURES,
+    everywhere,
+    global_features,
+    linearised,
+    where_clipped,
+)
 
 UNIT = 2.0**-16
 """Coefficients are integers times this and a power of two that goes with the image; one moves the base by 0.6 of
@@ -26,7 +33,6 @@ LARGEST_INTEGER = 2**15 - 1
 LOW_MULTIPLIER = 0.06
 """Of the training's loss at low qualities, where the base is nearly all there is."""
 RIDGE = 1e-7
-_EVERYWHERE = 39
 _PART = 1 << 14
 """Pixels that are mapped at once: what a processor's cache holds of their some forty intermediate values."""
 
@@ -83,7 +89,7 @@ def moments(raw: Tensor, srgb: Tensor, stride: int = 1) -> Moments:
         _add_moments(gram, cross, values, codes)
         energy += float((values**2).sum())
         count += values.shape[1]
-    gram[:_EVERYWHERE, _EVERYWHERE:] = gram[_EVERYWHERE:, :_EVERYWHERE].T
+    gram[:EVERYWHERE_FEATURES, EVERYWHERE_FEATURES:] = gram[EVERYWHERE_FEATURES:, :EVERYWHERE_FEATURES].T
     return Moments(gram / count, cross / count, energy / count)
 
 
@@ -92,7 +98,7 @@ def _add_moments(gram: np.ndarray, cross: np.ndarray, values: Tensor, codes: Ten
     features = everywhere(codes[None, :, None])[0, :, 0].double()
     places = (codes.amax(0) == 255).nonzero()[:, 0]
     special = where_clipped(codes[None, :, None, places])[0, :, 0].double()
-    first, rest = slice(0, _EVERYWHERE), slice(_EVERYWHERE, None)
+    first, rest = slice(0, EVERYWHERE_FEATURES), slice(EVERYWHERE_FEATURES, None)
     gram[first, first] += (features @ features.T).cpu().numpy()
     gram[rest, first] += (special @ features[:, places].T).cpu().numpy()
     gram[rest, rest] += (special @ special.T).cpu().numpy()
@@ -264,7 +270,7 @@ def _mapped(codes: Tensor, mapping: Tensor) -> Tensor:
     if len(places):
         sums = total[images, :, places]
         features = where_clipped(codes[images, :, places].T[None, :, None])[0, :, 0]
-        for feature, row in zip(features, mapping[:, 39:].unbind(1), strict=True):
+        for feature, row in zip(features, mapping[:, EVERYWHERE_FEATURES:].unbind(1), strict=True):
             sums += feature[:, None] * row[images]
         total[images, :, places] = sums
     return total

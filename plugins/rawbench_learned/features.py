@@ -18,7 +18,7 @@ BLOCK = 16
 HALO = 3 * BLOCK
 """Pixels around a tile: more than the reach of any network of the first generation."""
 EXACT_CHANNELS = 9
-GLOBAL_FEATURES = 67
+EVERYWHERE_FEATURES, GLOBAL_FEATURES = 39, 67
 
 padded = partial(rawbench_tiles.padded, multiple=BLOCK)
 tiles = partial(rawbench_tiles.tiles, halo=HALO)

@@ -97,8 +97,7 @@ class LearnedTask:
                 renditions.append(frame.developed)
             for srgb in renditions:
                 images.append(moments(raw, torch.from_numpy(np.array(srgb)).permute(2, 0, 1), stride=3))
-        fitted = bool(self.model.offset.any())
-        if not fitted:
+        if not self.model.offset.any():
             self._refuse_few(frames, len(images))
             set_base(self.model, images)
         set_coefficient_tables(self.model, images, pixels=frames[0].srgb[..., 0].size)

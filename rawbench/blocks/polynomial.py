@@ -253,8 +253,18 @@ def clip_class(codes: Tensor, threshold: int = 255) -> Tensor:
         [6, 1]
     """
     bits = torch.tensor([1, 2, 4], dtype=torch.uint8, device=codes.device)
+    return (is_clipped(codes, threshold).to(torch.uint8) * bits).sum(1, dtype=torch.uint8)
+
+
+def is_clipped(codes: Tensor, threshold: int = 255) -> Tensor:
+    """Which codes, uint8 or uint16 of any shape, are clipped: bool; the threshold is that of ``clip_class``.
+
+    Example:
+        >>> is_clipped(torch.tensor([10, 255], dtype=torch.uint8)).tolist()
+        [False, True]
+    """
     ordered = codes if codes.dtype == torch.uint8 else codes.int()
-    return ((ordered >= threshold * code_step(codes)).to(torch.uint8) * bits).sum(1, dtype=torch.uint8)
+    return ordered >= threshold * code_step(codes)
 
 
 def clipped_channels(clipped: int) -> list[int]:

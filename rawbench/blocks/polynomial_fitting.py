@@ -22,11 +22,12 @@ from rawbench.blocks.polynomial import (
     clipped_channels,
     exponents,
     identity_prior,
+    is_clipped,
 )
 from rawbench.blocks.polynomial_coding import STEPS, THRESHOLDS, Quantised, approximate_bits, round_coefficients
 from rawbench.blocks.polynomial_equations import correction_equations, main_equations
 from rawbench.codec import Advance, unwatched
-from rawbench.srgb import code_step, pick
+from rawbench.srgb import pick
 
 _FLOOR = 2.0**-32  # mean squared error below which nothing is gained: half a step of 16 bits
 _TRIAL_PIXELS = 1 << 15  # judge degrees, steps and clip classes
@@ -78,8 +79,8 @@ def fit_polynomial(
     curve, threshold = choose_rendition(*trial, degree)
     name, limit = CURVES[curve], THRESHOLDS[threshold]
     low, step = _choose_main(main_equations(*trial, degree, name, limit), degree, decibels_per_bit)
-    large = codes.shape[1] > _LARGE_PIXELS
-    part = _evenly(codes.shape[1], _FITTED_PIXELS if large else _LARGE_PIXELS, srgb.shape[-1])
+    count = codes.shape[1]
+    part = _evenly(count, _FITTED_PIXELS if count > _LARGE_PIXELS else count, srgb.shape[-1])
     main, base, rest = _fit_main(codes[:, part], target[:, part], low, step, name, limit, advance)
     rows = _class_rows(codes, limit)
     classes = _correction_trial(codes, target, base, degree, rows)
@@ -130,8 +131,7 @@ def _class_rows(codes: Tensor, threshold: int) -> dict[int, Tensor]:
     """Positions of the pixels of each clip class that occurs, int64 (N,), by class 1..7."""
     found = []
     for part in chunks(codes.shape[1]):
-        here = codes[:, part] if codes.dtype == torch.uint8 else codes[:, part].int()
-        red, green, blue = here >= threshold * code_step(codes)
+        red, green, blue = is_clipped(codes[:, part], threshold)
         found.append(torch.nonzero(red | green | blue).squeeze(1) + part.start)
     rows = torch.cat(found)
     group = clip_class(pick(codes, slice(None), rows).T, threshold)

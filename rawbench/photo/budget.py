@@ -151,7 +151,8 @@ def pack_within(
             if packed.added_bytes <= max_bytes:
                 return packed
     shares = _shares(photo, codec, options, points, device, seed, report)
-    sure = shares is not None and codec.expected_bytes(options, points[-2 % len(points)], photo.sample.srgb[0].numel())
+    pixels = photo.sample.srgb[0].numel()
+    sure = shares is not None and any(codec.expected_bytes(options, point, pixels) for point in points)
     search = _Search(codec, options, points, room, shares, _SURE_AIM if sure else _AIM)
     best = None
     for _ in range(_MOST_TRIALS):

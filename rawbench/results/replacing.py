@@ -17,16 +17,12 @@ def with_methods_of(committed: Run, run: Run) -> Run:
     _check_alike(committed, run)
     again = {row.method for row in run.rows}  # the ceiling's too
     kept = [row for row in committed.rows if row.method not in again]
-    places = list(committed.images)
-    rows = sorted(
-        [*kept, *run.rows],
-        key=lambda row: (places.index((row.dataset, row.image)), row.method, row.rate_order),
-    )
+    order = {image: number for number, image in enumerate(committed.images)}
+    rows = sorted([*kept, *run.rows], key=lambda row: (order[row.dataset, row.image], row.method, row.rate_order))
     timings = [timing for timing in committed.timings if timing.method not in run.methods]
-    commands = dict.fromkeys([*committed.meta.command.splitlines(), *run.meta.command.splitlines()])
     return replace(
         committed,
-        meta=replace(run.meta, command="\n".join(commands)),
+        meta=replace(run.meta, command=f"{committed.meta.command}\n{run.meta.command}"),
         rows=tuple(rows),
         methods=dict(sorted({**committed.methods, **run.methods}.items())),
         environments=(*committed.environments, *(e for e in run.environments if e not in committed.environments)),
