@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from rawbench.errors import StreamError
-from rawbench_learned.precision import full_precision
 from rawbench_learned.range_coder import SymbolEncoder
 from rawbench_learned.stages import Part, Stage, untimed, unwatched_part
 
@@ -73,7 +72,6 @@ class StreamCoder(abc.ABC):
         """
 
     @torch.no_grad()
-    @full_precision()
     def encode(
         self, raw: Tensor, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> tuple[bytes, SymbolEncoder]:
@@ -92,7 +90,6 @@ class StreamCoder(abc.ABC):
             return self.tag + encoder.finish(), encoder
 
     @torch.no_grad()
-    @full_precision()
     def decode(
         self, stream: bytes, srgb: Tensor, quality: int, stage: Stage = untimed, part: Part = unwatched_part
     ) -> Tensor:
@@ -105,13 +102,11 @@ class StreamCoder(abc.ABC):
         return image.synthesise(image.read(self._symbols(stream)))
 
     @torch.no_grad()
-    @full_precision()
     def latents(self, stream: bytes, srgb: Tensor, quality: int) -> Tensor:
         """Return z_hat as a decoder has it: the same bits on every machine."""
         return self.of(srgb, quality).read(self._symbols(stream)).z_hat
 
     @torch.no_grad()
-    @full_precision()
     def diagnostics(self, raw: Tensor, srgb: Tensor, quality: int) -> dict[str, Tensor]:
         """Return maps (H/4, W/4): ``bits_per_latent`` as the tables have it, and ``order_mask``, the steps."""
         image = self.of(srgb, quality)

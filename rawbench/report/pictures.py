@@ -28,6 +28,7 @@ from rawbench.results.run import Run
 from rawbench.run.coding import decode_stream
 from rawbench.run.own_rendition import sample_of_stream
 from rawbench.run.plan import DatasetSpec, open_dataset
+from rawbench.run.precision import full_precision
 from rawbench.srgb import code_step
 from rawbench.types import RatePoint, Sample
 
@@ -212,8 +213,9 @@ def _diagnostics(results: Run, catalogue: Catalogue, sample: Sample, cell: Row) 
         codec_class = catalogue.methods.load(described.name)
         options = codec_class.Options.model_validate(described.options)
         codec = codec_class(options, RatePoint(cell.facts["rate_point_index"], cell.rate_point))
-        codec.setup(Context("cpu", cell.facts["seed"]))
-        with torch.inference_mode():
+        with full_precision():
+            codec.setup(Context("cpu", cell.facts["seed"]))
+        with torch.inference_mode(), full_precision():
             return dict(codec.diagnostics(sample.raw, sample.srgb))
     except Exception:
         return {}

@@ -16,6 +16,7 @@ from rawbench.errors import PluginError, StreamError
 from rawbench.options import validated
 from rawbench.run.device import synchroniser
 from rawbench.run.failure import Mismatch
+from rawbench.run.precision import full_precision
 from rawbench.srgb import bits_of
 from rawbench.stream import Header, codec_id, read_stream, write_stream
 from rawbench.types import RatePoint, Sample
@@ -67,8 +68,9 @@ def encode_stream(
     """
     codec = codec_class(options, point)
     context = Context(device, seed, advance=advance)
-    _, setup_seconds = timed(device, lambda: codec.setup(context))
-    with torch.inference_mode():
+    with full_precision():
+        _, setup_seconds = timed(device, lambda: codec.setup(context))
+    with torch.inference_mode(), full_precision():
         payload, seconds = timed(device, lambda: codec.encode(sample.raw, sample.srgb))
     if not isinstance(payload, bytes):
         raise PluginError(f"encode returned {type(payload).__name__}, not bytes")
@@ -107,8 +109,9 @@ def decode_stream(
         raise StreamError(f"the stream is of {what}, which {codec_class.name} cannot read")
     options = validated(codec_class.Options, resources)
     codec = codec_class(options, point_of(codec_class, options, header.rate_point))
-    _, setup_seconds = timed(device, lambda: codec.setup(Context(device, advance=advance)))
-    with torch.inference_mode():
+    with full_precision():
+        _, setup_seconds = timed(device, lambda: codec.setup(Context(device, advance=advance)))
+    with torch.inference_mode(), full_precision():
         raw, seconds = timed(device, lambda: codec.decode(payload, srgb))
     return Decoded(raw, seconds, setup_seconds)
 

@@ -17,6 +17,7 @@ from rawbench.run.coding import Encoded, encode_stream, timed
 from rawbench.run.decoder import refuse_changed
 from rawbench.run.own_rendition import on_carrier, rendered
 from rawbench.run.plan import Cell
+from rawbench.run.precision import full_precision
 from rawbench.run.shared import Layout, Pixels, mapped
 from rawbench.run.zygote import Answer, Zygote
 from rawbench.types import RatePoint, Sample, SampleInfo
@@ -106,7 +107,8 @@ def encode_apart(catalogue: Catalogue, request: EncodeRequest, descriptors: Sequ
     sample = given
     if codec_class.capabilities_of(options).renders_its_own_srgb:
         codec = codec_class(options, request.rate_point)
-        codec.setup(Context(request.device, request.seed))
+        with full_precision():
+            codec.setup(Context(request.device, request.seed))
         carrier, seconds = timed(request.device, lambda: rendered(codec, given.raw, request.image.rendition))
         sample, blobs = on_carrier(given, carrier), [carrier]
     encoded = encode_stream(codec_class, options, request.rate_point, sample, request.device, request.seed)

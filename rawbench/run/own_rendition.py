@@ -23,6 +23,7 @@ from torch import Tensor
 from rawbench.camera.renditions import jpeg_bytes, parse_rendition
 from rawbench.codec import Codec
 from rawbench.errors import PluginError, UsageError
+from rawbench.run.precision import full_precision
 from rawbench.types import Sample
 
 PNG = b"\x89PNG"
@@ -44,7 +45,7 @@ def rendered(codec: Codec, raw: Tensor, rendition: str) -> bytes:
     Raises:
         PluginError: ``render`` returned no uint8 (3, H, W).
     """
-    with torch.inference_mode():
+    with torch.inference_mode(), full_precision():
         srgb: Any = codec.render(raw)
     if not isinstance(srgb, Tensor) or srgb.dtype != torch.uint8 or srgb.shape != raw.shape:
         found = f"{srgb.dtype} {tuple(srgb.shape)}" if isinstance(srgb, Tensor) else type(srgb).__name__

@@ -38,6 +38,7 @@ from rawbench.run.lock import locked
 from rawbench.run.memory import forget_peak, peak_resident_bytes
 from rawbench.run.own_rendition import sample_of_stream
 from rawbench.run.plan import Cell, Plan
+from rawbench.run.precision import full_precision
 from rawbench.stream import read_stream
 from rawbench.types import Sample
 
@@ -217,9 +218,10 @@ def _time_side(
     """Time encode or decode: the whole first, and then its stages."""
     stages = Stages(synchronise)
     codec = make()
-    codec.setup(Context(cell.device, cell.seed, stages.stage))
+    with full_precision():
+        codec.setup(Context(cell.device, cell.seed, stages.stage))
     rows: list[Row] = []
-    with torch.inference_mode():
+    with torch.inference_mode(), full_precision():
         with _peak_memory(what, cell.device, rows):
             taken = repeat(lambda: use(codec), synchronise, effort)
         rows += [(what, number, seconds, "s") for number, seconds in enumerate(taken)]

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rawbench.codec import Codec, Context
 from rawbench.errors import StreamError, UsageError
+from rawbench.run.precision import full_precision
 from rawbench.srgb import bits_of
 from rawbench.stream import Header, codec_id, write_stream
 from rawbench.testing.traces import Traces, living_children
@@ -71,7 +72,8 @@ class Stage:
     def encoder(self, point: RatePoint, options: Any = None) -> Codec:
         """A new instance for encoding."""
         instance = self.codec(self.options if options is None else options, point)
-        instance.setup(Context(self.device))
+        with full_precision():
+            instance.setup(Context(self.device))
         return instance
 
     def decoder(self, point: RatePoint) -> Codec:
@@ -85,12 +87,12 @@ class Stage:
 
     def encode_pixels(self, instance: Codec, raw: Tensor, srgb: Tensor) -> Any:
         """What encode returns for some pixels, which the method gets themselves."""
-        with torch.inference_mode(), self.traces.watching():
+        with torch.inference_mode(), full_precision(), self.traces.watching():
             return instance.encode(raw, srgb)
 
     def decode(self, instance: Codec, payload: bytes, srgb: Tensor) -> Any:
         """What decode returns."""
-        with torch.inference_mode(), self.traces.watching():
+        with torch.inference_mode(), full_precision(), self.traces.watching():
             return instance.decode(payload, srgb)
 
     def wrap(self, point: RatePoint, payload: bytes, image: str) -> bytes:

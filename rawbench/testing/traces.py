@@ -46,6 +46,7 @@ class Traces:
         self.native: set[str] = set()
         self.clock: set[str] = set()
         self._on = False
+        self._packages = _package_folders()
 
     def install(self, clock_offset_seconds: float) -> None:
         """Listen from now on, and set the clock that Python code reads forward."""
@@ -75,7 +76,7 @@ class Traces:
 
     def strange_reads(self, known: Callable[[str], bool]) -> list[str]:
         """Data files that were read while watching and are neither Python's, the system's nor known."""
-        roots = {sys.prefix, sys.base_prefix, sys.exec_prefix}
+        roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, *self._packages}
         return sorted(
             path
             for path in self.read
@@ -105,6 +106,11 @@ class Traces:
             self.databases.add(str(arguments[0]))
         elif event == "mmap.__new__" and (path := _path_of(arguments[0])).startswith(_SHARED):
             self.shared.add(path)
+
+
+def _package_folders() -> set[str]:
+    """Where an installer put packages: ``site-packages``, or what ``pip install --target`` filled, on PYTHONPATH."""
+    return {os.path.abspath(folder) for folder in sys.path if any(Path(folder).glob("*.dist-info/RECORD"))}
 
 
 def _is_harmless(path: str) -> bool:

@@ -83,3 +83,25 @@ print(*map(os.path.basename, traces.left_behind()), *traces.clock, *traces.conne
 """
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "kept.txt moved.txt time.time ('127.0.0.1', 9)"
+
+
+def test_what_an_installer_put_on_the_path_is_no_strange_read(tmp_path: Path) -> None:
+    for place in ("target/tool-1.0.dist-info/RECORD", "target/tool/table.bin", "project/table.bin"):
+        (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / place).touch()
+    code = """
+import os
+from rawbench.testing.traces import Traces
+traces = Traces()
+traces.install(0)
+with traces.watching():
+    for place in ("target/tool/table.bin", "project/table.bin"):
+        open(place).close()
+print(*(os.path.relpath(path) for path in traces.strange_reads(lambda path: False)))
+"""
+    path = os.pathsep.join([str(tmp_path / "target"), str(tmp_path / "project")])
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True, env=environment
+    )
+    assert done.stdout.strip() == "project/table.bin"

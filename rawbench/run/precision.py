@@ -1,4 +1,4 @@
-"""float32 that is float32, whatever the process has chosen for its own speed."""
+"""How methods compute: in a float32 that is float32, whatever the process has chosen for its speed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def full_precision() -> Iterator[None]:
     """Switch TF32, bfloat16 and autocast off while it lasts, and leave the switches as found.
 
     cuDNN's convolutions run in TF32 unless told otherwise, and a caller may have let matrix products do so, or be
-    inside an autocast. Exact layers would then decode another picture, and float networks differ by more than 1e-5.
+    inside an autocast. Exact layers would then decode another picture, and float networks another one on each device.
     """
     switches = _switches()
     before = [getattr(place, name) for place, name, _ in switches]
