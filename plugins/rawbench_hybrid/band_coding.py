@@ -5,6 +5,9 @@ the highest, and the sign. Every decision of the unary part and the sign is mixe
 see: neighbours already coded, the parent in the coarser band, the same place in the other colours and in the other
 bands of the level, and what the sRGB has there: texture, light and clipping. All sums are of magnitudes in steps of the
 quantiser, compared on a logarithmic scale.
+
+Most of a band is nothing but zeros. Where all surroundings of a segment of a row are zero, one decision says whether
+anything is in it.
 """
 
 from __future__ import annotations
@@ -27,10 +30,14 @@ _MOST_DEPTH = 2  # bits below the highest that are predicted; the rest is noise
 
 # How many contexts each counter of a magnitude's decision tells apart, and each of a sign's. The first `QUIET` say
 # something where all surroundings are zero, and are the only ones that are asked there.
-MAGNITUDE_CONTEXTS = np.array([256, 256, 208, 256, 24, 169, 169, 169, 144, 169])
+MAGNITUDE_CONTEXTS = np.array([256, 256, 208, 512, 24, 169, 169, 169, 144, 169])
 QUIET = 4
 SIGN_CONTEXTS = np.array([9, 7, 27, 81, 9, 81])
-INPUTS, SIGN_INPUTS = len(MAGNITUDE_CONTEXTS), len(SIGN_CONTEXTS)
+SEGMENT = 16  # coefficients of a row
+SEGMENT_CONTEXTS = np.array([208, 256, 208, 208])
+INPUTS, SIGN_INPUTS, SEGMENT_INPUTS = len(MAGNITUDE_CONTEXTS), len(SIGN_CONTEXTS), len(SEGMENT_CONTEXTS)
+_LONGEST_RUN = 15  # of segments without anything that is told apart
+_LONE_BITS = 5.4  # about what the place and the sign of one more magnitude of 1 take
 
 
 def _starts(sizes: np.ndarray, first: int) -> np.ndarray:
@@ -41,13 +48,15 @@ MAGNITUDE_STARTS = _starts(KINDS * DECISIONS * MAGNITUDE_CONTEXTS, 0)
 SIGN_STARTS = _starts(KINDS * SIGN_CONTEXTS, int(MAGNITUDE_STARTS[-1]))
 MANTISSA_START = int(SIGN_STARTS[-1])
 FLAG_START = MANTISSA_START + _MOST_DEPTH * 2 * DECISIONS * LEVELS  # by kind, and whether the parent is empty
-COUNTERS = FLAG_START + 2 * KINDS
+SEGMENT_STARTS = _starts(KINDS * SEGMENT_CONTEXTS, FLAG_START + 2 * KINDS)
+COUNTERS = int(SEGMENT_STARTS[-1])
 # Sets of weights: by kind and decision, first of quiet places; by surroundings and decision; of signs, by kind, and one
-# for all.
+# for all; of segments likewise.
 BUSY_WEIGHTS = KINDS * DECISIONS
 LEVEL_WEIGHTS = 2 * BUSY_WEIGHTS
 SIGN_WEIGHTS = LEVEL_WEIGHTS + LEVELS * DECISIONS
-WEIGHT_SETS = SIGN_WEIGHTS + KINDS + 1
+SEGMENT_WEIGHTS = SIGN_WEIGHTS + KINDS + 1
+WEIGHT_SETS = SEGMENT_WEIGHTS + KINDS + 1
 
 _compiled = numba.njit(cache=True, nogil=True)
 _inlined = numba.njit(cache=True, nogil=True, forceinline=True)  # in the innermost loop, calls take most of the time
@@ -126,10 +135,13 @@ def _see_row(parent, other1, other2, sibling1, sibling2, texture, scale, y, outs
 
 @_inlined
 def _see(
-    q, parent, other1, other2, sibling1, sibling2, outside, structure, light, step_class, y, z, kind,
+    q, parent, other1, other2, sibling1, sibling2, outside, structure, light, step_class, y, z, kind, left,
     starts, sizes, context, levels, octaves,
 ):  # fmt: skip
-    """Fill ``context`` with the first counter of each context; returns the level of the surroundings."""
+    """Fill ``context`` with the first counter of each context; returns the level of the surroundings.
+
+    ``left``: of how many coefficients, this one among them, one is known not to be zero; 0 where none is known.
+    """
     west: Any = abs(np.int64(q[y, z - 1]))
     north: Any = abs(np.int64(q[y - 1, z]))
     corners: Any = abs(np.int64(q[y - 1, z - 1])) + abs(np.int64(q[y - 1, z + 1]))
@@ -139,7 +151,7 @@ def _see(
     context[0] = full * 8 + (bright >> 1)
     context[1] = full * 8 + min(s >> 1, 7)
     context[2] = bright * OCTAVES + s
-    context[3] = bright * 16 + step_class
+    context[3] = 256 + (left - 1) * 16 + s if left else bright * 16 + step_class
     count = QUIET
     if full:
         above, centre = np.int64(0), np.int64(0)
@@ -270,6 +282,62 @@ def _wanted(real, q, mode, below, y, z):
 
 
 @_compiled
+def _is_quiet(q, outside, y, z, stop):
+    """Whether everything about a segment that is known is zero."""
+    if q[y, z - 1] or q[y, z - 2] or q[y - 1, z - 1] or q[y - 1, stop]:
+        return False
+    for at in range(z, stop):  # noqa: SIM110 - this is compiled
+        if outside[at] or q[y - 1, at] or q[y - 2, at]:
+            return False
+    return True
+
+
+@_inlined
+def _see_segment(structure, light, step_class, run, y, z, stop, kind, starts, sizes, index, octaves):
+    """Fill ``index`` with the counters of a segment."""
+    most = np.int64(0)
+    for at in range(z, stop):
+        most = max(most, structure[at])
+    s, bright = octave(most, octaves), np.int64(light[y - RIM, (z + stop) // 2 - RIM])
+    index[0] = bright * OCTAVES + s
+    index[1] = bright * 16 + step_class
+    index[2] = step_class * OCTAVES + s
+    index[3] = min(run, _LONGEST_RUN) * OCTAVES + s
+    for i in range(SEGMENT_INPUTS):
+        index[i] += starts[i] + kind * sizes[i]
+
+
+@_compiled
+def _worth(real, q, mode, below, y, z, stop):
+    """How many magnitudes of a segment are not zero, and what they save: squared steps; much where one is above 1."""
+    count, saved = np.int64(0), 0.0
+    for at in range(z, stop):
+        magnitude, _, size = _wanted(real, q, mode, below, y, at)
+        if magnitude:
+            count += 1
+            saved += 2 * size - 1 if magnitude == 1 and size > 0 else 1e9
+    return count, saved
+
+
+@_compiled
+def _code_segment(
+    state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+    index, inputs, count, saved, price, kind,
+):  # fmt: skip
+    """Code whether anything is in a segment; returns it. What does not pay is left out."""
+    first, second = SEGMENT_WEIGHTS + kind, SEGMENT_WEIGHTS + KINDS
+    chance1, chance2, chance = mix(
+        counters, index, SEGMENT_INPUTS, weights, first, second, inputs, stretch, squash, trust
+    )
+    bits = costs[chance >> 4] - costs[(65536 - chance) >> 4] + _LONE_BITS * count
+    bit = 1 if count and saved >= price * bits else 0
+    bit = code_bit(state, buffer, mode, bit, chance)
+    total[0] += _cost(costs, bit, chance)
+    learn(counters, index, SEGMENT_INPUTS, weights, first, second, inputs, paces, bit, chance1, chance2, limit, pace)
+    return bit
+
+
+@_compiled
 def code_band(coder, model, real, q, known, kind, choice):
     """Code one band of one colour.
 
@@ -289,32 +357,65 @@ def code_band(coder, model, real, q, known, kind, choice):
     parent, (other1, other2), (sibling1, sibling2), texture, light, scale, step_class = known
     starts, sizes = MAGNITUDE_STARTS.copy(), MAGNITUDE_CONTEXTS.copy()
     sign_starts, sign_sizes = SIGN_STARTS.copy(), SIGN_CONTEXTS.copy()
+    segment_starts, segment_sizes = SEGMENT_STARTS.copy(), SEGMENT_CONTEXTS.copy()
     (context, index, inputs), levels, octaves = np.zeros((3, INPUTS), np.int64), LEVEL_OF.copy(), OCTAVE_OF.copy()
     (outside, structure), above = np.zeros((2, q.shape[1]), np.int64), np.zeros(parent.shape[1], np.int64)
+    run, end = 0, q.shape[1] - RIM
     for y in range(RIM, q.shape[0] - RIM):
         _see_row(parent, other1, other2, sibling1, sibling2, texture, scale, y, outside, structure, above)
-        for z in range(RIM, q.shape[1] - RIM):
-            full = _see(
-                q, parent, other1, other2, sibling1, sibling2, outside[z], structure[z], light, step_class, y, z, kind,
-                starts, sizes, context, levels, octaves,
-            )  # fmt: skip
-            magnitude, negative, size = _wanted(real, q, mode, choice[1], y, z)
-            length, magnitude = _code_length(
-                state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-                context, index, inputs, sizes, magnitude, size, choice[0], kind, full,
-            )  # fmt: skip
-            q[y, z] = 0
-            if not length:
-                continue
-            magnitude = _code_mantissa(
-                state, buffer, mode, costs, total, counters, paces, limit, magnitude, length, full
-            )
-            _see_signs(q, parent, other1, other2, texture, scale, y, z, kind, sign_starts, sign_sizes, index, octaves)
-            negative = _code_sign(
-                state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-                index, inputs, negative, kind,
-            )  # fmt: skip
-            q[y, z] = -magnitude if negative else magnitude
+        left = 0
+        for start in range(RIM, end, SEGMENT):
+            stop = min(start + SEGMENT, end)
+            if _is_quiet(q, outside, y, start, stop):
+                count, saved = _worth(real, q, mode, choice[1], y, start, stop)
+                _see_segment(
+                    structure,
+                    light,
+                    step_class,
+                    run,
+                    y,
+                    start,
+                    stop,
+                    kind,
+                    segment_starts,
+                    segment_sizes,
+                    index,
+                    octaves,
+                )
+                if not _code_segment(
+                    state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+                    index, inputs, count, saved, choice[0], kind,
+                ):  # fmt: skip
+                    run += 1
+                    continue
+                left = stop - start
+            run = 0
+            for z in range(start, stop):
+                full = _see(
+                    q, parent, other1, other2, sibling1, sibling2, outside[z], structure[z], light, step_class, y, z,
+                    kind, left, starts, sizes, context, levels, octaves,
+                )  # fmt: skip
+                magnitude, negative, size = _wanted(real, q, mode, choice[1], y, z)
+                length, magnitude = _code_length(
+                    state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+                    context, index, inputs, sizes, magnitude, size, choice[0], kind, full,
+                )  # fmt: skip
+                q[y, z] = 0
+                left = max(left - 1, 0)
+                if not length:
+                    continue
+                left = 0
+                magnitude = _code_mantissa(
+                    state, buffer, mode, costs, total, counters, paces, limit, magnitude, length, full
+                )
+                _see_signs(
+                    q, parent, other1, other2, texture, scale, y, z, kind, sign_starts, sign_sizes, index, octaves
+                )
+                negative = _code_sign(
+                    state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+                    index, inputs, negative, kind,
+                )  # fmt: skip
+                q[y, z] = -magnitude if negative else magnitude
 
 
 @_compiled

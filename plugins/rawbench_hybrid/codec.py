@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from torch import Tensor
 
 import rawbench
@@ -16,20 +16,24 @@ from rawbench_hybrid.model import read_model
 
 BASE, BUDGET, EXACT = 0, 254, 255
 LEAST_BYTES = 40  # of a budget for a file
-POINTS = (BASE, 16, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, EXACT)
-"""Rate points: the polynomial alone, then steps of the quantiser from 16,384 to 8 by octaves, and lossless."""
+POINTS = (BASE, 32, 48, 56, 64, 80, 88, 96, 112, 120, 128, 144, 160, 176, 192, EXACT)
+"""Rate points: the polynomial alone, then steps of the quantiser by octaves and, where most files are, halves of them,
+and lossless.
+"""
+PARTS = ("guide", "weighing", "adaptation", "learning")
 
 
 class Hybrid(rawbench.Codec):
     """A polynomial of the sRGB, and its residual in wavelets, from some dozen bytes to lossless.
 
-    Payload: the coded polynomial. Then nothing, or the residual: one byte (index of the quantiser's step), three
-    (rotation of the colour axes onto the residual's principal axes), one (where in its interval a magnitude lies), the
-    guide (how far the sRGB's texture is believed: `guide`), and the range coder's bytes. Lossless: a byte 255, one
-    (change of colours) and the range coder's bytes.
+    Payload: the coded polynomial. Then nothing, or the residual: a byte 240 (in ablations of the model up to 243), one
+    (index of the quantiser's step), three (rotation of the colour axes onto the residual's principal axes), one (where
+    in its interval a magnitude lies), the guide (how far the sRGB's texture is believed: `guide`), and the range
+    coder's bytes. Lossless: the first byte, a byte 255, one (change of colours) and the range coder's bytes.
     """
 
     name: ClassVar[str] = "hybrid"
+    format_version: ClassVar[int] = 2
     summary: ClassVar[str] = "polynomial, and its residual in wavelets under mixed adaptive contexts, up to lossless"
     paper: ClassVar[rawbench.Paper] = rawbench.Paper(
         citation=(
@@ -53,11 +57,19 @@ class Hybrid(rawbench.Codec):
         """Options of `hybrid`."""
 
         quality: float | None = Field(None, ge=0, le=1, description="one rate point anywhere in the range; 1: lossless")
+        without: str = Field("", description=f"for ablations, joined by +: {', '.join(PARTS)}")
         max_bytes: int | None = Field(None, ge=LEAST_BYTES, description="the best quality in a file of so many bytes")
+
+        @field_validator("without")
+        @classmethod
+        def _known(cls, value: str) -> str:
+            if strange := sorted(set(value.split("+")) - {"", *PARTS}):
+                raise ValueError(f"{strange[0]!r} is no part; there are {', '.join(PARTS)}")
+            return value
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Fourteen qualities, or the one, or the bytes, that are asked for."""
+        """Sixteen qualities, or the one, or the bytes, that are asked for."""
         if options.max_bytes is not None:
             return [rawbench.RatePoint(BUDGET, f"bytes={options.max_bytes}")]
         if options.quality is not None:
@@ -91,7 +103,7 @@ class Hybrid(rawbench.Codec):
 
     def encode(self, raw: Tensor, srgb: Tensor) -> bytes:
         """See `rawbench.Codec.encode`."""
-        encoder = Encoder(self.model, self.context, raw, srgb)
+        encoder = Encoder(self.model, self.context, raw, srgb, self.options.without.split("+"))
         index = self.rate_point.index
         if index == EXACT:
             return encoder.exact()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -13,10 +15,12 @@ from rawbench.blocks.polynomial_coding import read_polynomial
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, code_bands
 from rawbench_hybrid.guide import plus, read_guide
-from rawbench_hybrid.model import Model
+from rawbench_hybrid.model import ADAPTATION, LEARNING, Model, crippled
+from rawbench_hybrid.wavelet import Bands
 
 EXACT_STEP = 16  # one unit of 16 bits: what contexts of lossless coefficients are in
 EXACT_MARK = 255  # in place of a step's index
+MARK = 240  # before a residual of format version 2, plus what the model of an ablation does without
 LOSSY_HEADER = 2 + ROTATION_BYTES
 
 
@@ -38,6 +42,9 @@ def decode(model: Model, context: rawbench.Context, payload: bytes, srgb: Tensor
     if not body:
         with context.stage("synthesis"):
             return polynomial.raw(srgb, context.advance)
+    if not MARK <= body[0] <= MARK + (ADAPTATION | LEARNING) or len(body) < 2:
+        raise StreamError("the residual's first bytes make no sense: it is not of format version 2")
+    model, body = crippled(model, body[0] - MARK), body[1:]
     read = _read_exact if body[0] == EXACT_MARK else _read_lossy
     return read(model, context, body, srgb, polynomial)
 
@@ -52,10 +59,10 @@ def _read_lossy(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
     coder = BandCoder(model.copy(), range_coding.READ, stream)
     out = torch.empty(srgb.shape, device=srgb.device)
     count = len(tiles.windows(*srgb.shape[1:]))
-    for number, tile in enumerate(tiles.see_tiles(polynomial, srgb, axes)):
+    seen = tiles.ahead(tiles.see_tiles(polynomial, srgb, axes), count)
+    read = tiles.ahead(_coded(coder, context, seen, step), count)
+    for number, (tile, coded) in enumerate(read):
         context.advance(number, count)
-        with context.stage("entropy"):
-            coded = code_bands(coder, tile.features, step)
         with context.stage("synthesis"):
             bands = [quantiser.from_steps(b, step, bias) for b in coded]
             if guide.groups:
@@ -66,6 +73,16 @@ def _read_lossy(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
     return out
 
 
+def _coded(
+    coder: BandCoder, context: rawbench.Context, seen: Iterator[tiles.Tile], step: int
+) -> Iterator[tuple[tiles.Tile, list[Bands]]]:
+    """Yield the tiles with their bands."""
+    for tile in seen:
+        with context.stage("entropy"):
+            coded = code_bands(coder, tile.features, step)
+        yield tile, coded
+
+
 def _read_exact(model: Model, context: rawbench.Context, body: bytes, srgb: Tensor, polynomial) -> Tensor:
     if len(body) < 2 or body[1] > tiles.LUMINANCE:
         raise StreamError("the residual's first bytes make no sense")
@@ -73,10 +90,11 @@ def _read_exact(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
     coder = BandCoder(model.copy(), range_coding.READ, body[2:])
     out = torch.empty(srgb.shape, device=srgb.device)
     count = len(tiles.windows(*srgb.shape[1:]))
-    for number, tile in enumerate(tiles.see_tiles(polynomial, srgb, axes)):
+    seen = tiles.see_tiles(polynomial, srgb, axes)
+    for number, (tile, coded) in enumerate(
+        tiles.ahead(_coded(coder, context, tiles.ahead(seen, count), EXACT_STEP), count)
+    ):
         context.advance(number, count)
-        with context.stage("entropy"):
-            coded = code_bands(coder, tile.features, EXACT_STEP)
         with context.stage("synthesis"):
             value = (tile.prediction + tiles.synthesise_exactly(coded, change)) & tiles.PEAK
             out[(slice(None), *tile.window)] = _unit(value, srgb)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache
 
@@ -16,10 +16,10 @@ from rawbench.blocks.polynomial_coding import Quantised
 from rawbench.blocks.polynomial_fitting import fit_polynomial
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, Choice, code_bands
-from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, pack_bias
+from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, MARK, pack_bias
 from rawbench_hybrid.guide import Guide, fit_guide, plus
-from rawbench_hybrid.model import Model
-from rawbench_hybrid.search import ENOUGH, find_step
+from rawbench_hybrid.model import ADAPTATION, LEARNING, Model, crippled
+from rawbench_hybrid.search import ENOUGH, bracket, find_step
 from rawbench_hybrid.wavelet import Bands
 
 DEGREE = 5
@@ -31,7 +31,8 @@ _TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a poly
 _ROTATION_PIXELS = 1 << 18
 FILE_BYTES = 11  # that the file's own header takes of a budget
 _BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
-_SAMPLED_PIXELS = 1 << 20
+_SAMPLED_PIXELS = 1 << 19
+_ABOUT = 12  # indices of steps
 _SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
 _CAUTION = 1.002
@@ -63,10 +64,21 @@ class Encoder:
         context: for stages, progress and records.
         raw: float32 (3, H, W).
         srgb: uint8 or uint16 (3, H, W).
+        without: parts to leave out, for ablations: ``guide`` (the sRGB's texture is not believed), ``weighing`` (of
+            magnitudes, by what their bits cost), ``adaptation`` (in the image), ``learning`` (before it).
     """
 
-    def __init__(self, model: Model, context: rawbench.Context, raw: Tensor, srgb: Tensor) -> None:
-        self.model, self.context, self.raw, self.srgb = model, context, raw, srgb
+    def __init__(
+        self,
+        model: Model,
+        context: rawbench.Context,
+        raw: Tensor,
+        srgb: Tensor,
+        without: Collection[str] = (),
+    ) -> None:
+        self.context, self.raw, self.srgb, self.without = context, raw, srgb, without
+        crippled_by = ADAPTATION * ("adaptation" in without) | LEARNING * ("learning" in without)
+        self.model, self.mark = crippled(model, crippled_by), bytes([MARK + crippled_by])
         self.pixels = srgb[0].numel()
 
     def lossy(self, index: int | None) -> bytes:
@@ -99,7 +111,7 @@ class Encoder:
                 given = tiles.analyse_exactly(error, change)
             with self.context.stage("entropy"):
                 code_bands(coder, tile.features, EXACT_STEP, given=given)
-        return bytes([EXACT_MARK, change]) + coder.finish()
+        return self.mark + bytes([EXACT_MARK, change]) + coder.finish()
 
     def within(self, most: int) -> bytes:
         """Encode as well as a file of so many bytes can hold.
@@ -116,15 +128,24 @@ class Encoder:
             exact = fitted.to_bytes() + self._exact_body(fitted)
             if len(exact) <= room:
                 return exact
-        _, index = self._fill(fitted, room, quantiser.STEPS // 2, trials=0)
+        index = self._step_about(fitted, room)
         fitted = self._fit_within(room, self._price_at(quantiser.step_of(index)))
-        body, _ = self._fill(fitted, room, index)
-        return fitted.to_bytes() + body
+        return fitted.to_bytes() + self._fill(fitted, room, index)
 
-    def _fill(self, fitted: Quantised, room: int, index: int, trials: int = _FULL_TRIALS) -> tuple[bytes, int]:
-        """The residual, for what a polynomial leaves of some bytes, and its step's index.
+    def _step_about(self, fitted: Quantised, room: int) -> int:
+        """About the index of the step at which the residual fills what a polynomial leaves of some bytes."""
+        axes = self._rotation(fitted)
+        samples, ratio = self._samples(fitted, rotation_matrix(axes))
+        left = (room - len(fitted.to_bytes())) / ratio
+        fits, _ = bracket(
+            lambda index: len(self._body(samples, index, axes, Guide()).body), left, quantiser.STEPS // 2, _ABOUT
+        )
+        return min(fits, quantiser.STEPS - 1)
 
-        ``index`` is tried first, on samples of a large image; the whole of it is coded ``trials`` times at the most.
+    def _fill(self, fitted: Quantised, room: int, index: int) -> bytes:
+        """The residual, for what a polynomial leaves of some bytes.
+
+        ``index`` is tried first, on samples of a large image; the whole of it is coded few times.
         """
         axes, left, best = self._rotation(fitted), room - len(fitted.to_bytes()), b""
         samples, ratio = self._samples(fitted, rotation_matrix(axes))
@@ -139,9 +160,7 @@ class Encoder:
             return self._body(samples, index, axes, known, price).body
 
         first, enough = index, ENOUGH if ratio == 1 else _ENOUGH_OF_MANY
-        if not trials:
-            return best, find_step(lambda i, p: len(body(i, p)), left / ratio, index)[0]
-        for _ in range(trials):
+        for _ in range(_FULL_TRIALS):
             index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
             whole = body(index, price)
             if ratio != 1:
@@ -152,7 +171,7 @@ class Encoder:
             if ratio == 1 or enough * left <= len(best):
                 break
             ratio = _CAUTION * max(len(whole), 1) / max(len(body(index, price)), 1)
-        return best, index
+        return best
 
     def _fit_within(self, room: int, price: float) -> Quantised:
         """The polynomial at a price, or a higher one, at which it takes at most so many bytes."""
@@ -173,7 +192,7 @@ class Encoder:
             top = (height - side) * (2 * (number // 3) + 1) // 6 if height > side else 0
             left = (width - side) * (2 * (number % 3) + 1) // 6 if width > side else 0
             part = (slice(None), slice(top, top + side), slice(left, left + side))
-            crop = Encoder(self.model, self.context, self.raw[part], self.srgb[part])
+            crop = Encoder(self.model, self.context, self.raw[part], self.srgb[part], self.without)
             samples += list(crop._prepare(fitted, axes))
         return samples, self.pixels / sum(s.tile.prediction[..., 0].size for s in samples)
 
@@ -199,6 +218,8 @@ class Encoder:
 
         Where large errors are few and elsewhere, a fit can cost more than it saves: none at all is tried beside it.
         """
+        if "guide" in self.without:
+            return Guide(), self._body(samples, index, rotation, Guide())
         size = quantiser.step_of(index) / 16
         with self.context.stage("analysis"):
             fitted = fit_guide([(s.bands, s.texture) for s in samples], Choice().price * size**2 / ratio, size)
@@ -212,17 +233,27 @@ class Encoder:
         """The residual's bytes, and what they cost."""
         step, sums, saved = quantiser.step_of(index), np.zeros((2, 2)), 0.0
         coder = BandCoder(self.model.copy(), range_coding.WRITE)
+        choice = Choice(price) if "weighing" not in self.without else Choice(0.0, 0.0)
+        # Samples are at hand: there is little to make ahead.
+        count = 1 if isinstance(prepared, list) else len(tiles.windows(*self.srgb.shape[1:]))
+        for part, real in tiles.ahead(self._in_steps(prepared, step, guide), count):
+            with self.context.stage("entropy"):
+                coded = code_bands(coder, part.tile.features, step, real=real, choice=choice)
+            sums += quantiser.bias_sums(real, coded)
+            saved += sum(map(_energy, part.bands)) / (step / 16) ** 2 - _squared_error(real, coded)
+        head = self.mark + bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + guide.to_bytes()
+        body = head + coder.finish()
+        return Coded(price * 8 * len(body) - saved, body)
+
+    def _in_steps(
+        self, prepared: Iterable[Prepared], step: int, guide: Guide
+    ) -> Iterator[tuple[Prepared, list[Bands]]]:
+        """Yield the tiles with what there is to code of each, float32, in steps."""
         for part in prepared:
             with self.context.stage("analysis"):
                 left = plus(part.bands, guide.guess(part.texture), -1) if guide.groups else part.bands
                 real = [quantiser.in_steps(bands, step) for bands in left]
-            with self.context.stage("entropy"):
-                coded = code_bands(coder, part.tile.features, step, real=real, choice=Choice(price))
-            sums += quantiser.bias_sums(real, coded)
-            saved += sum(map(_energy, part.bands)) / (step / 16) ** 2 - _squared_error(real, coded)
-        head = bytes([index]) + rotation + bytes([pack_bias(quantiser.best_bias(sums))]) + guide.to_bytes()
-        body = head + coder.finish()
-        return Coded(price * 8 * len(body) - saved, body)
+            yield part, real
 
     def _rotation(self, fitted: Quantised) -> bytes:
         """The rotation of the colour axes, three bytes, from some of the pixels."""

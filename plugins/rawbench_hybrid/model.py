@@ -15,10 +15,11 @@ from rawbench_hybrid import band_coding
 from rawbench_hybrid.mixing import COUNT_BITS, COUNT_MASK, EVEN, LIMIT, make_tables
 
 WEIGHTS = Path(__file__).parent / "weights" / "hybrid.safetensors"
-FORMAT = "rawbench-hybrid-1"
+FORMAT = "rawbench-hybrid-2"
 METHOD = "the hybrid codec"
 TABLES = ("stretch", "squash", "paces", "trust")
 PACE = 3  # of the weights
+ADAPTATION, LEARNING = 1, 2
 FIRST_WEIGHT = int(0.3 * 65536)
 _PROBABILITY_BITS = 16  # of a counter in the file
 
@@ -59,6 +60,17 @@ def unlearned(limit: int = LIMIT) -> Model:
     weights = np.full((band_coding.WEIGHT_SETS, band_coding.INPUTS), FIRST_WEIGHT, np.int64)
     made = make_tables()
     return Model(counters, weights, tuple(made[name] for name in TABLES), limit)
+
+
+def crippled(model: Model, without: int) -> Model:
+    """For ablations: one that has learned nothing before (`LEARNING`), or learns nothing of an image (`ADAPTATION`)."""
+    if without & LEARNING:
+        model = unlearned()
+    if not without & ADAPTATION:
+        return model
+    stretch, squash, paces, trust = model.tables
+    tables = (stretch, squash, np.zeros_like(paces), trust)
+    return Model(model.counters, model.weights, tables, model.limit, 0, model.digest)
 
 
 def write_model(path: Path, model: Model, most_uses: int, provenance: dict[str, object]) -> str:

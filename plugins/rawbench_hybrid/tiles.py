@@ -7,7 +7,9 @@ from one to the next. Photographs that are shared are mostly one tile.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -22,6 +24,7 @@ from rawbench_hybrid.wavelet import Bands, forward, inverse, level_count
 SIDE = 2048
 PEAK = 65535
 Window = tuple[slice, slice]
+T = TypeVar("T")
 # Reversible changes of three colours: none, differences to green, and JPEG 2000's.
 PLAIN, GREEN, LUMINANCE = range(3)
 
@@ -69,6 +72,18 @@ def see_tiles(polynomial: Polynomial, srgb: Tensor, axes: np.ndarray) -> Iterato
         clipped = (pixels == full_scale(pixels)).any(0)
         levels = level_count(*clipped.shape)
         yield Tile(window, prediction, make_features(prediction, clipped, whole, levels))
+
+
+def ahead(items: Iterator[T], count: int) -> Iterator[T]:
+    """Yield ``count`` items, each made in a thread while the one before is used, if torch may use several threads."""
+    if count == 1 or torch.get_num_threads() == 1:
+        yield from items
+        return
+    with ThreadPoolExecutor(1, thread_name_prefix="tiles") as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def predict(polynomial: Polynomial, srgb: Tensor) -> np.ndarray:

@@ -2,17 +2,22 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 import torch
-from rawbench_hybrid import encoder, tiles
+from rawbench_hybrid import encoder, range_coding, tiles
+from rawbench_hybrid.bands import BandCoder, Choice, rimmed
 from rawbench_hybrid.codec import BASE, EXACT, Hybrid
 from rawbench_hybrid.decoder import pack_bias, unpack_bias
+from rawbench_hybrid.model import unlearned
 
 import rawbench
 from rawbench.errors import SampleError, StreamError, UsageError
 from rawbench.options import build_options
 
 from .conftest import scene
+
+NOTHING = np.zeros((0, 0), np.int32)
 
 
 def made(point=None, **values):
@@ -136,3 +141,76 @@ def test_bytes_that_follow_or_are_missing_are_told():
 def test_biases_are_a_byte():
     for one in range(-8, 8):
         assert unpack_bias(pack_bias((one, -one - 1))) == (one, -one - 1)
+
+
+@pytest.mark.parametrize("point", [{"quality": "0.5"}, {"quality": "1"}])
+@pytest.mark.parametrize(
+    "without", ["guide", "weighing", "adaptation", "learning", "guide+weighing+adaptation+learning"]
+)
+def test_an_ablation_is_decoded_by_any_decoder(without, point):
+    raw, srgb = scene(96, 128)
+    whole, less = made(**point).encode(raw, srgb), made(**point, without=without)
+    payload = less.encode(raw, srgb)
+    decoded = made().decode(payload, srgb)
+    assert torch.equal(decoded, less.decode(payload, srgb))
+    exact = point["quality"] == "1"
+    assert decibels(raw, decoded) > (99 if exact else 40)
+    parts = set(without.split("+"))
+    assert (payload != whole) == (bool(parts & {"adaptation", "learning"}) or not exact)
+
+
+def test_a_part_that_is_none_is_refused():
+    with pytest.raises(UsageError, match="'guid' is no part; there are guide, weighing, adaptation, learning"):
+        made(without="guid+weighing")
+
+
+def test_threads_change_nothing_of_several_tiles(monkeypatch):
+    monkeypatch.setattr(tiles, "SIDE", 64)
+    raw, srgb = scene(100, 150)
+    found, threads = [], torch.get_num_threads()
+    try:
+        for number in (1, 2):
+            torch.set_num_threads(number)
+            for index in (128, EXACT):
+                codec = at(index)
+                payload = codec.encode(raw, srgb)
+                found.append((payload, codec.decode(payload, srgb)))
+    finally:
+        torch.set_num_threads(threads)
+    for alone, several in zip(found[:2], found[2:], strict=True):
+        assert alone[0] == several[0] and torch.equal(alone[1], several[1])
+
+
+def test_a_segment_of_zeros_is_read_as_it_was_written():
+    """Lone magnitudes far from each other, at the ends of rows and in rows shorter than a segment."""
+    model = unlearned()
+    random = np.random.default_rng(0)
+    for shape in ((1, 1), (5, 7), (40, 16), (9, 33), (64, 100)):
+        q = (random.random(shape) < 0.01) * random.integers(-3, 4, shape)
+        q[-1, -1] = 1
+        known = (
+            NOTHING,
+            (NOTHING, NOTHING),
+            (NOTHING, NOTHING),
+            rimmed(np.zeros(shape, np.int32)),
+            np.zeros(shape, np.uint8),
+            1,
+            3,
+        )
+        writer = BandCoder(model.copy(), range_coding.WRITE)
+        plane = rimmed(q)
+        writer.band(np.zeros((0, 0), np.float32), plane, known, 1, Choice())
+        reader = BandCoder(model.copy(), range_coding.READ, writer.finish())
+        found = np.zeros_like(plane)
+        reader.band(np.zeros((0, 0), np.float32), found, known, 1, Choice())
+        assert np.array_equal(found, rimmed(q))
+
+
+def test_an_error_in_a_thread_is_told(monkeypatch):
+    def items():
+        yield 1
+        raise StreamError("damaged")
+
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    with pytest.raises(StreamError, match="damaged"):
+        list(tiles.ahead(items(), 2))
