@@ -16,10 +16,8 @@ from rawbench_hybrid.model import read_model
 
 BASE, BUDGET, EXACT = 0, 254, 255
 LEAST_BYTES = 40  # of a budget for a file
-POINTS = (BASE, 32, 48, 56, 64, 80, 88, 96, 112, 120, 128, 144, 160, 176, 192, EXACT)
-"""Rate points: the polynomial alone, then steps of the quantiser by octaves and, where most files are, halves of them,
-and lossless.
-"""
+POINTS = (BASE, 32, 48, 56, 64, 80, 88, 96, 104, 112, 120, 124, 128, 144, 160, 176, 192, EXACT)
+"""Rate points: the polynomial alone, steps of the quantiser by octaves, closer where most files are, and lossless."""
 PARTS = ("guide", "weighing", "adaptation", "learning")
 
 
@@ -69,7 +67,7 @@ class Hybrid(rawbench.Codec):
 
     @classmethod
     def rate_points(cls, options: Any) -> list[rawbench.RatePoint]:
-        """Sixteen qualities, or the one, or the bytes, that are asked for."""
+        """Eighteen qualities, or the one, or the bytes, that are asked for."""
         if options.max_bytes is not None:
             return [rawbench.RatePoint(BUDGET, f"bytes={options.max_bytes}")]
         if options.quality is not None:
