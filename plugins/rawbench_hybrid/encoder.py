@@ -19,7 +19,7 @@ from rawbench_hybrid.bands import BandCoder, Choice, code_bands
 from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, MARK, pack_bias
 from rawbench_hybrid.guide import Guide, fit_guide, plus
 from rawbench_hybrid.model import ADAPTATION, LEARNING, Model, crippled
-from rawbench_hybrid.search import ENOUGH, bracket, find_step
+from rawbench_hybrid.search import bracket, find_step, reach
 from rawbench_hybrid.wavelet import Bands
 
 DEGREE = 5
@@ -35,7 +35,7 @@ _SAMPLED_PIXELS = 1 << 19
 _ABOUT = 12  # indices of steps
 _SAMPLE_SIDE, _SAMPLE_COUNT = 224, 9
 _FULL_TRIALS = 4
-_CAUTION = 1.002
+_AIM_OF_MANY = 0.985
 _ENOUGH_OF_MANY = 0.96  # of the room, of an image that takes long
 
 
@@ -159,18 +159,19 @@ class Encoder:
             known = guide(index) if ratio == 1 else guide(first)  # of samples, what is believed changes little
             return self._body(samples, index, axes, known, price).body
 
-        first, enough = index, ENOUGH if ratio == 1 else _ENOUGH_OF_MANY
-        for _ in range(_FULL_TRIALS):
-            index, price = find_step(lambda i, p: len(body(i, p)), left / ratio, index)
+        first, aimed, known = index, left / ratio, []
+        for _ in range(1 if ratio == 1 else _FULL_TRIALS):
+            index, price = find_step(lambda i, p: len(body(i, p)), aimed, index)
             whole = body(index, price)
             if ratio != 1:
                 prepared = self._prepare(fitted, rotation_matrix(axes))
                 whole = self._body(prepared, index, axes, guide(index), price).body
             if len(best) < len(whole) <= left:
                 best = whole
-            if ratio == 1 or enough * left <= len(best):
+            if _ENOUGH_OF_MANY * left <= len(best):
                 break
-            ratio = _CAUTION * max(len(whole), 1) / max(len(body(index, price)), 1)
+            known.append((math.log(len(body(index, price))), math.log(len(whole))))
+            aimed = math.exp(reach(known, math.log(_AIM_OF_MANY * left)))
         return best
 
     def _fit_within(self, room: int, price: float) -> Quantised:

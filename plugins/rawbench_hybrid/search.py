@@ -90,6 +90,16 @@ def bracket(size: Callable[[int], float], room: float, first: int, apart: int) -
         index = min(max(guess, over + 1), fits - 1)
 
 
+def reach(known: list[tuple[float, float]], wanted: float) -> float:
+    """Where y is as wanted, by points (x, y) of a curve that rises about as 1: between two that enclose it, if any."""
+    below = max((p for p in known if p[1] <= wanted), key=lambda p: p[1], default=None)
+    above = min((p for p in known if p[1] > wanted), key=lambda p: p[1], default=None)
+    if below is None or above is None:
+        x, y = above if below is None else below  # type: ignore[misc]
+        return x + wanted - y
+    return below[0] + (above[0] - below[0]) * (wanted - below[1]) / (above[1] - below[1])
+
+
 def _slope(known: list[tuple[float, float]], usual: float) -> float:
     """Of the line through the two last points, if it falls."""
     if len(known) > 1:

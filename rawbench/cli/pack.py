@@ -33,7 +33,7 @@ Examples:
               help="The JPEG to put it into: the camera's, or your own; or the folder of those of the photographs' "
               "names.  [default: rendered from PHOTO]")  # fmt: skip
 @click.option("--rendition", default="jpeg95", show_default=True, help="Of a rendered carrier: jpeg10 ... jpeg100.")
-@click.option("--method", default="residual", show_default=True, metavar="METHOD[:OPTION=VALUE]...")
+@click.option("--method", default="hybrid", show_default=True, metavar="METHOD[:OPTION=VALUE]...")
 @click.option("--rate-point", metavar="N|NAME", help="Number from 0 (fewest bytes), or name.")
 @click.option("--max-bytes", type=click.IntRange(min=1), metavar="N",
               help=f"As much as adds at most N bytes to the JPEG.  [default: {MAX_BYTES}]")  # fmt: skip
