@@ -3,10 +3,11 @@
 Reads runs (folders, databases or JSON) that hold `hybrid` and others on the same datasets. For each of its rate points,
 and for each image, the other methods' curves (PSNR over the logarithm of bytes, never falling) are read where they
 have as many bytes; the difference to the highest of them is what the table shows. Where no other method goes to so few
-or so many bytes, there is no number.
+or so many bytes, there is no number. Under each table stand BD-rates, image by image, against `residual`, `learned`,
+and whichever of them is the harder to beat.
 
-    rawbench run --methods hybrid,residual,learned,poly --metrics psnr --dataset sample --out png
-    python benchmarks/hybrid.py png results/measured/sample.json > results/hybrid.md
+    rawbench run --methods hybrid,residual,learned,poly --metrics psnr --dataset sample:rendition=camera --out camera
+    python benchmarks/hybrid.py camera results/measured/sample.json > results/hybrid.md
 """
 
 from __future__ import annotations
@@ -19,9 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
+from rawbench.results.rd import bd_rate
 from rawbench.results.run import read_run
 
-METHOD = "hybrid"
+METHOD, ANCHORS = "hybrid", ("residual", "learned")
 Points = dict[str, list[tuple[float, float, str]]]  # by method: bytes, PSNR, rate point
 
 
@@ -32,7 +34,9 @@ def main() -> None:
     arguments = parser.parse_args()
     found = points_of(arguments.runs)
     for dataset in sorted({dataset for dataset, _ in found}):
-        print_dataset(dataset, {image: points for (name, image), points in found.items() if name == dataset})
+        images = {image: points for (name, image), points in found.items() if name == dataset}
+        print_dataset(dataset, images)
+        print_rates(images)
 
 
 def points_of(runs: Iterable[Path]) -> dict[tuple[str, str], Points]:
@@ -63,6 +67,34 @@ def print_dataset(dataset: str, images: dict[str, Points]) -> None:
     for title, reduce in (("mean", np.mean), ("worst", np.min)):
         print(f"| {title} | {' | '.join(f'{reduce(c):+.2f}' if (c := columns[n]) else '' for n in names)} |")
     print()
+
+
+def print_rates(images: dict[str, Points]) -> None:
+    """BD-rates in percent: a row an image."""
+    names = [*ANCHORS, "the better of them"]
+    print(f"| BD-rate in % against | {' | '.join(names)} |\n|---|{'--:|' * len(names)}")
+    columns: list[list[float]] = [[] for _ in names]
+    for image, points in sorted(images.items()):
+        rates = [bd_rate(rising(points.get(name, [])), rising(points[METHOD])).value for name in ANCHORS]
+        known = [rate for rate in rates if rate is not None]
+        for column, rate in zip(columns, [*rates, max(known, default=None)], strict=True):
+            column.append(math.nan if rate is None else rate)
+        print(f"| {image} | {' | '.join(_percent(column[-1]) for column in columns)} |")
+    means = [np.mean([x for x in column if not math.isnan(x)] or [math.nan]) for column in columns]
+    print(f"| mean | {' | '.join(_percent(float(mean)) for mean in means)} |\n")
+
+
+def rising(points: list[tuple[float, float, str]]) -> list[tuple[float, float]]:
+    """The points of a curve that are better than all of fewer bytes."""
+    found: list[tuple[float, float]] = []
+    for size, quality, _ in sorted(points):
+        if not found or (quality > found[-1][1] and size > found[-1][0]):
+            found.append((size, quality))
+    return found
+
+
+def _percent(value: float) -> str:
+    return "" if math.isnan(value) else f"{value:+.1f}"
 
 
 def cell_of(own: tuple[float, float, str], points: Points, column: list[float]) -> str:

@@ -17,73 +17,45 @@ from typing import Any
 import numba
 import numpy as np
 
+from rawbench_hybrid.contexts import (
+    BUSY_WEIGHTS,
+    DECISIONS,
+    INPUTS,
+    KINDS,
+    LEVEL_OF,
+    LEVEL_WEIGHTS,
+    LEVELS,
+    LONGEST,
+    MAGNITUDE_CONTEXTS,
+    MAGNITUDE_STARTS,
+    MANTISSA_START,
+    MOST_DEPTH,
+    OCTAVE_OF,
+    OCTAVES,
+    QUIET,
+    RIM,
+    SEGMENT,
+    SEGMENT_CONTEXTS,
+    SEGMENT_STARTS,
+    SIGN_CONTEXTS,
+    SIGN_INPUTS,
+    SIGN_STARTS,
+    SIGN_WEIGHTS,
+    TABLED,
+)
 from rawbench_hybrid.mixing import chance_of, count_in, learn, mix
 from rawbench_hybrid.range_coding import READ, code_bit
-
-RIM = 2  # zeros around a plane
-KINDS = 27  # of bands: 4 levels x 3 colours x (along an axis, diagonal), then the low band's colours
-LOW_KIND = 24
-DECISIONS = 14  # of a magnitude's number of bits that have counters of their own; those after share the last's
-LONGEST = 23  # bits of a magnitude
-OCTAVES, LEVELS, LIGHTS = 13, 32, 16
-_MOST_DEPTH = 2  # bits below the highest that are predicted; the rest is noise
-
-# How many contexts each counter of a magnitude's decision tells apart, and each of a sign's. The first `QUIET` say
-# something where all surroundings are zero, and are the only ones that are asked there.
-MAGNITUDE_CONTEXTS = np.array([256, 256, 208, 512, 24, 169, 169, 169, 144, 169])
-QUIET = 4
-SIGN_CONTEXTS = np.array([9, 7, 27, 81, 9, 81])
-SEGMENT = 16  # coefficients of a row
-SEGMENT_CONTEXTS = np.array([208, 256, 208, 208])
-INPUTS, SIGN_INPUTS, SEGMENT_INPUTS = len(MAGNITUDE_CONTEXTS), len(SIGN_CONTEXTS), len(SEGMENT_CONTEXTS)
-_LONGEST_RUN = 15  # of segments without anything that is told apart
-_LONE_BITS = 5.4  # about what the place and the sign of one more magnitude of 1 take
-
-
-def _starts(sizes: np.ndarray, first: int) -> np.ndarray:
-    return np.concatenate([[first], first + np.cumsum(sizes)]).astype(np.int64)
-
-
-MAGNITUDE_STARTS = _starts(KINDS * DECISIONS * MAGNITUDE_CONTEXTS, 0)
-SIGN_STARTS = _starts(KINDS * SIGN_CONTEXTS, int(MAGNITUDE_STARTS[-1]))
-MANTISSA_START = int(SIGN_STARTS[-1])
-FLAG_START = MANTISSA_START + _MOST_DEPTH * 2 * DECISIONS * LEVELS  # by kind, and whether the parent is empty
-SEGMENT_STARTS = _starts(KINDS * SEGMENT_CONTEXTS, FLAG_START + 2 * KINDS)
-COUNTERS = int(SEGMENT_STARTS[-1])
-# Sets of weights: by kind and decision, first of quiet places; by surroundings and decision; of signs, by kind, and one
-# for all; of segments likewise.
-BUSY_WEIGHTS = KINDS * DECISIONS
-LEVEL_WEIGHTS = 2 * BUSY_WEIGHTS
-SIGN_WEIGHTS = LEVEL_WEIGHTS + LEVELS * DECISIONS
-SEGMENT_WEIGHTS = SIGN_WEIGHTS + KINDS + 1
-WEIGHT_SETS = SEGMENT_WEIGHTS + KINDS + 1
+from rawbench_hybrid.segments import code_segment, cost, is_quiet, octave, wanted
 
 _compiled = numba.njit(cache=True, nogil=True)
 _inlined = numba.njit(cache=True, nogil=True, forceinline=True)  # in the innermost loop, calls take most of the time
-
-
-def _levels(x: np.ndarray) -> np.ndarray:
-    """Two steps to the octave: 0, 1, 2, 3, 4 (4 and 5), 5 (6 and 7), 6 (8 to 11) ..."""
-    lengths = np.array([int(v).bit_length() for v in x])
-    return np.where(x < 4, x, 2 * lengths - 2 + (x >> np.maximum(lengths - 2, 0) & 1))
-
-
-_TABLED = 4096
-LEVEL_OF = _levels(np.arange(_TABLED)).astype(np.uint8)
-OCTAVE_OF = np.array([min(v.bit_length(), OCTAVES - 1) for v in range(_TABLED)], np.uint8)
-
-
-@_inlined
-def octave(x, table):
-    """Bits of a number, at most ``OCTAVES`` - 1."""
-    return np.int64(table[x]) if x < _TABLED else np.int64(OCTAVES - 1)
 
 
 @_inlined
 def level(x, table, most):
     """`_levels`, at most ``most``."""
     n = np.int64(0)
-    while x >= _TABLED:
+    while x >= TABLED:
         x >>= 1
         n += 2
     return min(n + np.int64(table[x]), most)
@@ -199,11 +171,6 @@ def _see_signs(q, parent, other1, other2, texture, scale, y, z, kind, starts, si
 
 
 @_inlined
-def _cost(costs, bit, chance):
-    return costs[(chance if bit else 65536 - chance) >> 4]
-
-
-@_inlined
 def _code_length(
     state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
     context, index, inputs, sizes, magnitude, real, price, kind, full,
@@ -223,7 +190,7 @@ def _code_length(
             if 2 * real - 1 < price * bits:
                 magnitude = np.int64(0)
         bit = code_bit(state, buffer, mode, 1 if magnitude >> length else 0, chance)
-        total[0] += _cost(costs, bit, chance)
+        total[0] += cost(costs, bit, chance)
         learn(counters, index, count, weights, first, second, inputs, paces, bit, chance1, chance2, limit, pace)
         if not bit:
             break
@@ -240,11 +207,11 @@ def _code_mantissa(state, buffer, mode, costs, total, counters, paces, limit, ma
     for depth in range(length - 1):
         place = length - 2 - depth
         bit = (magnitude >> place) & 1
-        if depth < _MOST_DEPTH:
+        if depth < MOST_DEPTH:
             at = MANTISSA_START + ((depth * 2 + previous) * DECISIONS + row) * LEVELS + full
             chance = chance_of(counters, at)
             bit = code_bit(state, buffer, mode, bit, chance)
-            total[0] += _cost(costs, bit, chance)
+            total[0] += cost(costs, bit, chance)
             count_in(counters, at, bit, paces, limit)
         else:
             bit = code_bit(state, buffer, mode, bit, 32768)
@@ -264,77 +231,39 @@ def _code_sign(
     first, second = SIGN_WEIGHTS + kind, SIGN_WEIGHTS + KINDS
     chance1, chance2, chance = mix(counters, index, SIGN_INPUTS, weights, first, second, inputs, stretch, squash, trust)
     negative = code_bit(state, buffer, mode, negative, chance)
-    total[0] += _cost(costs, negative, chance)
+    total[0] += cost(costs, negative, chance)
     learn(counters, index, SIGN_INPUTS, weights, first, second, inputs, paces, negative, chance1, chance2, limit, pace)
     return negative
 
 
 @_inlined
-def _wanted(real, q, mode, below, y, z):
-    """The magnitude, the sign (1 where negative) and the size before rounding of what is to be written here."""
-    if real.shape[0] > 0:
-        size = abs(np.float64(real[y - RIM, z - RIM]))
-        magnitude = np.int64(size + 0.5) if size < 1.5 else np.int64(size + 0.5 - below)
-        return magnitude, 1 if real[y - RIM, z - RIM] < 0 else 0, size
-    if mode != READ:
-        return abs(np.int64(q[y, z])), 1 if q[y, z] < 0 else 0, 0.0
-    return np.int64(0), 0, 0.0
-
-
-@_compiled
-def _is_quiet(q, outside, y, z, stop):
-    """Whether everything about a segment that is known is zero."""
-    if q[y, z - 1] or q[y, z - 2] or q[y - 1, z - 1] or q[y - 1, stop]:
-        return False
-    for at in range(z, stop):  # noqa: SIM110 - this is compiled
-        if outside[at] or q[y - 1, at] or q[y - 2, at]:
-            return False
-    return True
-
-
-@_inlined
-def _see_segment(structure, light, step_class, run, y, z, stop, kind, starts, sizes, index, octaves):
-    """Fill ``index`` with the counters of a segment."""
-    most = np.int64(0)
-    for at in range(z, stop):
-        most = max(most, structure[at])
-    s, bright = octave(most, octaves), np.int64(light[y - RIM, (z + stop) // 2 - RIM])
-    index[0] = bright * OCTAVES + s
-    index[1] = bright * 16 + step_class
-    index[2] = step_class * OCTAVES + s
-    index[3] = min(run, _LONGEST_RUN) * OCTAVES + s
-    for i in range(SEGMENT_INPUTS):
-        index[i] += starts[i] + kind * sizes[i]
-
-
-@_compiled
-def _worth(real, q, mode, below, y, z, stop):
-    """How many magnitudes of a segment are not zero, and what they save: squared steps; much where one is above 1."""
-    count, saved = np.int64(0), 0.0
-    for at in range(z, stop):
-        magnitude, _, size = _wanted(real, q, mode, below, y, at)
-        if magnitude:
-            count += 1
-            saved += 2 * size - 1 if magnitude == 1 and size > 0 else 1e9
-    return count, saved
-
-
-@_compiled
-def _code_segment(
+def _code_coefficient(
     state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-    index, inputs, count, saved, price, kind,
+    real, q, parent, other1, other2, sibling1, sibling2, texture, light, outside, structure,
+    scale, step_class, y, z, kind, left, price, below,
+    starts, sizes, sign_starts, sign_sizes, context, index, inputs, levels, octaves,
 ):  # fmt: skip
-    """Code whether anything is in a segment; returns it. What does not pay is left out."""
-    first, second = SEGMENT_WEIGHTS + kind, SEGMENT_WEIGHTS + KINDS
-    chance1, chance2, chance = mix(
-        counters, index, SEGMENT_INPUTS, weights, first, second, inputs, stretch, squash, trust
-    )
-    bits = costs[chance >> 4] - costs[(65536 - chance) >> 4] + _LONE_BITS * count
-    bit = 1 if count and saved >= price * bits else 0
-    bit = code_bit(state, buffer, mode, bit, chance)
-    total[0] += _cost(costs, bit, chance)
-    learn(counters, index, SEGMENT_INPUTS, weights, first, second, inputs, paces, bit, chance1, chance2, limit, pace)
-    return bit
+    """Code one coefficient; returns of how many that follow one is still known not to be zero, 0 where none is."""
+    full = _see(
+        q, parent, other1, other2, sibling1, sibling2, outside, structure, light, step_class, y, z, kind, left,
+        starts, sizes, context, levels, octaves,
+    )  # fmt: skip
+    magnitude, negative, size = wanted(real, q, mode, below, y, z)
+    length, magnitude = _code_length(
+        state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+        context, index, inputs, sizes, magnitude, size, price, kind, full,
+    )  # fmt: skip
+    q[y, z] = 0
+    if not length:
+        return max(left - 1, 0)
+    magnitude = _code_mantissa(state, buffer, mode, costs, total, counters, paces, limit, magnitude, length, full)
+    _see_signs(q, parent, other1, other2, texture, scale, y, z, kind, sign_starts, sign_sizes, index, octaves)
+    negative = _code_sign(
+        state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
+        index, inputs, negative, kind,
+    )  # fmt: skip
+    q[y, z] = -magnitude if negative else magnitude
+    return 0
 
 
 @_compiled
@@ -366,56 +295,23 @@ def code_band(coder, model, real, q, known, kind, choice):
         left = 0
         for start in range(RIM, end, SEGMENT):
             stop = min(start + SEGMENT, end)
-            if _is_quiet(q, outside, y, start, stop):
-                count, saved = _worth(real, q, mode, choice[1], y, start, stop)
-                _see_segment(
-                    structure,
-                    light,
-                    step_class,
-                    run,
-                    y,
-                    start,
-                    stop,
-                    kind,
-                    segment_starts,
-                    segment_sizes,
-                    index,
-                    octaves,
-                )
-                if not _code_segment(
+            if is_quiet(q, outside, y, start, stop):
+                if not code_segment(
                     state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-                    index, inputs, count, saved, choice[0], kind,
+                    real, q, structure, light, step_class, run, y, start, stop, kind, choice[0], choice[1],
+                    segment_starts, segment_sizes, index, inputs, octaves,
                 ):  # fmt: skip
                     run += 1
                     continue
                 left = stop - start
             run = 0
             for z in range(start, stop):
-                full = _see(
-                    q, parent, other1, other2, sibling1, sibling2, outside[z], structure[z], light, step_class, y, z,
-                    kind, left, starts, sizes, context, levels, octaves,
-                )  # fmt: skip
-                magnitude, negative, size = _wanted(real, q, mode, choice[1], y, z)
-                length, magnitude = _code_length(
+                left = _code_coefficient(
                     state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-                    context, index, inputs, sizes, magnitude, size, choice[0], kind, full,
+                    real, q, parent, other1, other2, sibling1, sibling2, texture, light, outside[z], structure[z],
+                    scale, step_class, y, z, kind, left, choice[0], choice[1],
+                    starts, sizes, sign_starts, sign_sizes, context, index, inputs, levels, octaves,
                 )  # fmt: skip
-                q[y, z] = 0
-                left = max(left - 1, 0)
-                if not length:
-                    continue
-                left = 0
-                magnitude = _code_mantissa(
-                    state, buffer, mode, costs, total, counters, paces, limit, magnitude, length, full
-                )
-                _see_signs(
-                    q, parent, other1, other2, texture, scale, y, z, kind, sign_starts, sign_sizes, index, octaves
-                )
-                negative = _code_sign(
-                    state, buffer, mode, costs, total, counters, weights, stretch, squash, paces, trust, limit, pace,
-                    index, inputs, negative, kind,
-                )  # fmt: skip
-                q[y, z] = -magnitude if negative else magnitude
 
 
 @_compiled
@@ -425,6 +321,6 @@ def code_flag(coder, model, flag, at):
     counters, _, (_, _, paces, _), limit, _ = model
     chance = chance_of(counters, at)
     flag = code_bit(state, buffer, mode, flag, chance)
-    total[0] += _cost(costs, flag, chance)
+    total[0] += cost(costs, flag, chance)
     count_in(counters, at, flag, paces, limit)
     return flag

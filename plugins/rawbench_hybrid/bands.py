@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from rawbench_hybrid import range_coding
-from rawbench_hybrid.band_coding import FLAG_START, LOW_KIND, RIM, code_band, code_flag
+from rawbench_hybrid.band_coding import code_band, code_flag
+from rawbench_hybrid.contexts import FLAG_START, LOW_KIND, RIM
 from rawbench_hybrid.features import Features
 from rawbench_hybrid.model import Model
 from rawbench_hybrid.wavelet import Bands

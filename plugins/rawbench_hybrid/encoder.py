@@ -14,6 +14,7 @@ import rawbench
 from rawbench.blocks.colour_axes import principal_rotation, rotation_matrix
 from rawbench.blocks.polynomial_coding import Quantised
 from rawbench.blocks.polynomial_fitting import fit_polynomial
+from rawbench.varint import write_varint
 from rawbench_hybrid import quantiser, range_coding, tiles
 from rawbench_hybrid.bands import BandCoder, Choice, code_bands
 from rawbench_hybrid.decoder import EXACT_MARK, EXACT_STEP, MARK, pack_bias
@@ -29,7 +30,7 @@ _LEAST_PRICE, _MIDDLE_PRICE, _MOST_PRICE = 4.0, 12.0, 2000.0
 _FEW_PIXELS = 1 << 17  # below, a bit is priced as if the image had as many
 _TRIAL_PIXELS, _TRIAL_DEGREE = 1 << 13, 4  # of what tells about how much a polynomial leaves
 _ROTATION_PIXELS = 1 << 18
-FILE_BYTES = 11  # that the file's own header takes of a budget
+_FIXED_HEADER = 8  # of the file's own bytes, beside those that its sides take
 _BUDGETS, _BUDGET_PRICES = (0.003, 0.01, 0.03, 0.1, 0.36, 0.8, 1.85, 4.0), (200, 50, 25, 12, 8, 6, 5, 4)
 _SAMPLED_PIXELS = 1 << 19
 _ABOUT = 12  # indices of steps
@@ -80,6 +81,7 @@ class Encoder:
         crippled_by = ADAPTATION * ("adaptation" in without) | LEARNING * ("learning" in without)
         self.model, self.mark = crippled(model, crippled_by), bytes([MARK + crippled_by])
         self.pixels = srgb[0].numel()
+        self.header = _FIXED_HEADER + sum(len(write_varint(side)) for side in srgb.shape[1:])
 
     def lossy(self, index: int | None) -> bytes:
         """Encode at a step of the quantiser; None: the polynomial alone."""
@@ -121,7 +123,7 @@ class Encoder:
         Raises:
             SampleError: not even the polynomial fits.
         """
-        room = most - FILE_BYTES
+        room = most - self.header
         usual = float(np.interp(math.log(8 * room / self.pixels), np.log(_BUDGETS), _BUDGET_PRICES))
         fitted = self._fit_within(room, usual)
         if room - len(fitted.to_bytes()) > self.pixels:
@@ -181,7 +183,7 @@ class Encoder:
             if len(fitted.to_bytes()) <= room:
                 return fitted
             price *= 4
-        raise rawbench.SampleError(f"{room + FILE_BYTES} bytes do not hold this image's polynomial")
+        raise rawbench.SampleError(f"{room + self.header} bytes do not hold this image's polynomial")
 
     def _samples(self, fitted: Quantised, axes: np.ndarray) -> tuple[list[Prepared], float]:
         """Tiles to try steps on, and how many times as many pixels the image has: all of a small one."""

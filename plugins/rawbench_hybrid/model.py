@@ -11,7 +11,7 @@ import torch
 
 from rawbench.blocks.weights import load_weights, save_weights
 from rawbench.errors import SampleError
-from rawbench_hybrid import band_coding
+from rawbench_hybrid import contexts
 from rawbench_hybrid.mixing import COUNT_BITS, COUNT_MASK, EVEN, LIMIT, make_tables
 
 WEIGHTS = Path(__file__).parent / "weights" / "hybrid.safetensors"
@@ -29,8 +29,8 @@ class Model:
     """Counters and weights, which learn, and what does not change.
 
     Attributes:
-        counters: uint32 (`band_coding.COUNTERS`,).
-        weights: int64 (`band_coding.WEIGHT_SETS`, `band_coding.INPUTS`), of 65536.
+        counters: uint32 (`contexts.COUNTERS`,).
+        weights: int64 (`contexts.WEIGHT_SETS`, `contexts.INPUTS`), of 65536.
         tables: those of `mixing`.
         limit: uses after which a counter's pace stays.
         pace: of the weights.
@@ -50,14 +50,14 @@ class Model:
 
     @property
     def arguments(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], int, int]:
-        """What `band_coding.code_band` takes."""
+        """What `contexts.code_band` takes."""
         return self.counters, self.weights, self.tables, self.limit, self.pace
 
 
 def unlearned(limit: int = LIMIT) -> Model:
     """A model that knows nothing."""
-    counters = np.full(band_coding.COUNTERS, EVEN, np.uint32)
-    weights = np.full((band_coding.WEIGHT_SETS, band_coding.INPUTS), FIRST_WEIGHT, np.int64)
+    counters = np.full(contexts.COUNTERS, EVEN, np.uint32)
+    weights = np.full((contexts.WEIGHT_SETS, contexts.INPUTS), FIRST_WEIGHT, np.int64)
     made = make_tables()
     return Model(counters, weights, tuple(made[name] for name in TABLES), limit)
 
@@ -99,9 +99,9 @@ def _kinds() -> dict[str, tuple[torch.dtype, tuple[int, ...]]]:
     """Type and shape of each tensor in the file."""
     kinds = {name: _stored(table) for name, table in make_tables().items() if name in TABLES}
     return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in kinds.items()} | {
-        "probabilities": (torch.int16, (band_coding.COUNTERS,)),
-        "uses": (torch.uint8, (band_coding.COUNTERS,)),
-        "weights": (torch.int32, (band_coding.WEIGHT_SETS, band_coding.INPUTS)),
+        "probabilities": (torch.int16, (contexts.COUNTERS,)),
+        "uses": (torch.uint8, (contexts.COUNTERS,)),
+        "weights": (torch.int32, (contexts.WEIGHT_SETS, contexts.INPUTS)),
     }
 
 

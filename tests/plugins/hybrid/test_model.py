@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from rawbench_hybrid import band_coding
+from rawbench_hybrid import contexts
 from rawbench_hybrid.mixing import COUNT_BITS, COUNT_MASK
 from rawbench_hybrid.model import FORMAT, WEIGHTS, read_model, unlearned, write_model
 
@@ -13,8 +13,8 @@ from rawbench.errors import SampleError
 def test_what_was_learned_comes_back(tmp_path):
     model = unlearned()
     random = np.random.default_rng(0)
-    uses = random.integers(0, 900, band_coding.COUNTERS)
-    model.counters[:] = (random.integers(0, 1 << 22, band_coding.COUNTERS) << COUNT_BITS | uses).astype(np.uint32)
+    uses = random.integers(0, 900, contexts.COUNTERS)
+    model.counters[:] = (random.integers(0, 1 << 22, contexts.COUNTERS) << COUNT_BITS | uses).astype(np.uint32)
     model.weights[:] = random.integers(-90000, 90000, model.weights.shape)
     digest = write_model(tmp_path / "m.safetensors", model, 24, {"note": "test"})
     read = read_model(tmp_path / "m.safetensors")
@@ -37,7 +37,7 @@ def test_a_copy_learns_alone():
 
 def test_the_shipped_weights_are_small_and_of_this_version():
     assert WEIGHTS.stat().st_size <= 4 << 20
-    assert read_model().counters.size == band_coding.COUNTERS
+    assert read_model().counters.size == contexts.COUNTERS
 
 
 def test_weights_of_another_version_are_refused(tmp_path):
