@@ -65,15 +65,15 @@ def test_a_rate_point_with_a_failed_image_is_on_no_curve(committed):
 
 
 def test_deltas_are_those_of_the_curves(committed):
-    found = committed.bd_rate("rawjxl").set_index("method")
+    found = committed.bd_rate("residual").set_index("method")
     curves = committed.curves()
     points = {m: list(zip(c.bpp, c.psnr, strict=True)) for m, c in curves.groupby("method")}
-    delta = bd_rate(points["rawjxl"], points["uniform"])
+    delta = bd_rate(points["residual"], points["uniform"])
     assert found.bd_rate_percent["uniform"] == delta.value and found.reason["uniform"] == ""
-    assert found.bd_quality["uniform"] == bd_psnr(points["rawjxl"], points["uniform"]).value
+    assert found.bd_quality["uniform"] == bd_psnr(points["residual"], points["uniform"]).value
     assert found.overlap_share["uniform"] == delta.overlap_share
     assert math.isnan(found.bd_rate_percent["invisp"]) and "1 of the 4 points" in found.reason["invisp"]
-    assert "rawjxl" not in found.index
+    assert "residual" not in found.index
 
 
 def test_of_errors_less_is_better(committed):
