@@ -21,6 +21,7 @@ import tifffile
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
+from rawbench.camera.color import srgb_encode
 from rawbench.camera.images import read_raw16
 
 PEAK = 65535
@@ -43,7 +44,8 @@ def main() -> None:
         for path in sorted(arguments.sensors.glob("*.png")) + sorted(arguments.sensors.glob("*.tif*")):
             balanced = balance(read_raw16(path) / PEAK)
             tifffile.imwrite(raws / f"{path.stem}.tif", np.rint(balanced * PEAK).astype(np.uint16))
-            codes = np.rint(encoded(render(saturated(exposed(balanced)))) * 255).astype(np.uint8)
+            rendered = np.clip(render(saturated(exposed(balanced))), 0.0, 1.0)
+            codes = np.rint(srgb_encode(rendered) * 255).astype(np.uint8)
             Image.fromarray(codes).save(pictures / f"{path.stem}.png")
 
 
@@ -80,12 +82,6 @@ def tone_mapped(linear: np.ndarray) -> np.ndarray:
     lifted = linear * ((0.25 / smooth) ** _LIFT)[..., None]
     bent = lifted * (1 + lifted / 4) / (1 + lifted)
     return bent + _SHARP * (bent - np.stack([gaussian_filter(bent[..., c], 1.2) for c in range(3)], -1))
-
-
-def encoded(linear: np.ndarray) -> np.ndarray:
-    """The transfer function of sRGB, clipped (IEC 61966-2-1)."""
-    x = np.clip(linear, 0.0, 1.0)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * x ** (1 / 2.4) - 0.055)
 
 
 if __name__ == "__main__":

@@ -90,10 +90,9 @@ def _read_exact(model: Model, context: rawbench.Context, body: bytes, srgb: Tens
     coder = BandCoder(model.copy(), range_coding.READ, body[2:])
     out = torch.empty(srgb.shape, device=srgb.device)
     count = len(tiles.windows(*srgb.shape[1:]))
-    seen = tiles.see_tiles(polynomial, srgb, axes)
-    for number, (tile, coded) in enumerate(
-        tiles.ahead(_coded(coder, context, tiles.ahead(seen, count), EXACT_STEP), count)
-    ):
+    seen = tiles.ahead(tiles.see_tiles(polynomial, srgb, axes), count)
+    read = tiles.ahead(_coded(coder, context, seen, EXACT_STEP), count)
+    for number, (tile, coded) in enumerate(read):
         context.advance(number, count)
         with context.stage("synthesis"):
             value = (tile.prediction + tiles.synthesise_exactly(coded, change)) & tiles.PEAK

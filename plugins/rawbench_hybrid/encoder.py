@@ -173,7 +173,7 @@ class Encoder:
             if _ENOUGH_OF_MANY * left <= len(best):
                 break
             known.append((math.log(len(body(index, price))), math.log(len(whole))))
-            aimed = math.exp(reach(known, math.log(_AIM_OF_MANY * left)))
+            aimed = math.exp(reach(known, math.log(max(_AIM_OF_MANY * left, 1.0))))
         return best
 
     def _fit_within(self, room: int, price: float) -> Quantised:

@@ -50,7 +50,7 @@ class Model:
 
     @property
     def arguments(self) -> tuple[np.ndarray, np.ndarray, tuple[np.ndarray, ...], int, int]:
-        """What `contexts.code_band` takes."""
+        """What `band_coding.code_band` takes."""
         return self.counters, self.weights, self.tables, self.limit, self.pace
 
 

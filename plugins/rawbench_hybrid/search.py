@@ -50,16 +50,16 @@ def find_step(size: Size, room: float, first: int) -> tuple[int, float]:
 def _prices(size: Size, room: float, index: int) -> Iterator[tuple[float, float]]:
     """Yield prices that come nearer and nearer to the room, with the bytes that they take."""
     usual = math.log(Choice().price)
-    known = [(usual, math.log(max(size(index, Choice().price), 1.0)))]
+    known = [(usual, _log(size(index, Choice().price)))]
     for _ in range(_PRICE_TRIALS):
-        at, bytes_ = min(known, key=lambda point: abs(point[1] - math.log(_AIM * room)))
+        at, bytes_ = min(known, key=lambda point: abs(point[1] - _log(_AIM * room)))
         slope = _slope(known, _PRICE_SLOPE)
-        wanted = at + (math.log(_AIM * room) - bytes_) / slope
+        wanted = at + (_log(_AIM * room) - bytes_) / slope
         price = math.exp(min(max(wanted, math.log(_CHEAPEST)), math.log(_DEAREST)))
         if any(abs(math.log(price) - x) < 1e-6 for x, _ in known):
             return
         taken = size(index, price)
-        known.append((math.log(price), math.log(max(taken, 1.0))))
+        known.append((math.log(price), _log(taken)))
         yield price, taken
 
 
@@ -72,15 +72,15 @@ def bracket(size: Callable[[int], float], room: float, first: int, apart: int) -
     known: list[tuple[float, float]] = []
     while True:
         bytes_ = size(index)
-        known.append((float(index), math.log(max(bytes_, 1.0))))
+        known.append((float(index), _log(bytes_)))
         if bytes_ <= room:
             fits = index
         else:
             over = index
         if fits - over <= apart:
             return fits, over
-        at, nearest = min(known, key=lambda point: abs(point[1] - math.log(room)))
-        aim = at + (math.log(room) - nearest) / _slope(known, _STEP_SLOPE)
+        at, nearest = min(known, key=lambda point: abs(point[1] - _log(room)))
+        aim = at + (_log(room) - nearest) / _slope(known, _STEP_SLOPE)
         guess = math.ceil(aim) if over == int(at) else math.floor(aim)
         if over < 0 or fits >= STEPS:  # one side is not seen yet: further and further on
             guess = min(guess, fits - stride) if over < 0 else max(guess, over + stride)
@@ -98,6 +98,11 @@ def reach(known: list[tuple[float, float]], wanted: float) -> float:
         x, y = above if below is None else below  # type: ignore[misc]
         return x + wanted - y
     return below[0] + (above[0] - below[0]) * (wanted - below[1]) / (above[1] - below[1])
+
+
+def _log(bytes_: float) -> float:
+    """ln(bytes), of nothing as of one: a polynomial may leave no room."""
+    return math.log(max(bytes_, 1.0))
 
 
 def _slope(known: list[tuple[float, float]], usual: float) -> float:

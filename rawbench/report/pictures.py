@@ -215,8 +215,8 @@ def _diagnostics(results: Run, catalogue: Catalogue, sample: Sample, cell: Row) 
         codec = codec_class(options, RatePoint(cell.facts["rate_point_index"], cell.rate_point))
         with full_precision():
             codec.setup(Context("cpu", cell.facts["seed"]))
-        with torch.inference_mode(), full_precision():
-            return dict(codec.diagnostics(sample.raw, sample.srgb))
+            with torch.inference_mode():
+                return dict(codec.diagnostics(sample.raw, sample.srgb))
     except Exception:
         return {}
 

@@ -70,8 +70,8 @@ def encode_stream(
     context = Context(device, seed, advance=advance)
     with full_precision():
         _, setup_seconds = timed(device, lambda: codec.setup(context))
-    with torch.inference_mode(), full_precision():
-        payload, seconds = timed(device, lambda: codec.encode(sample.raw, sample.srgb))
+        with torch.inference_mode():
+            payload, seconds = timed(device, lambda: codec.encode(sample.raw, sample.srgb))
     if not isinstance(payload, bytes):
         raise PluginError(f"encode returned {type(payload).__name__}, not bytes")
     _, height, width = sample.srgb.shape
@@ -111,8 +111,8 @@ def decode_stream(
     codec = codec_class(options, point_of(codec_class, options, header.rate_point))
     with full_precision():
         _, setup_seconds = timed(device, lambda: codec.setup(Context(device, advance=advance)))
-    with torch.inference_mode(), full_precision():
-        raw, seconds = timed(device, lambda: codec.decode(payload, srgb))
+        with torch.inference_mode():
+            raw, seconds = timed(device, lambda: codec.decode(payload, srgb))
     return Decoded(raw, seconds, setup_seconds)
 
 

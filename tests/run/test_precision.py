@@ -17,6 +17,7 @@ from rawbench.testing.scenes import kit_images
 
 METHODS = sorted(set(load_plugins().methods.names()) - {"external"})
 """Without what runs programs of others."""
+SYSTEMS = [(name, {}) for name in METHODS] + [("learned", {"generation": 2}), ("learned", {"size": "reference"})]
 CONVOLUTIONS = {"conv2d", "conv_transpose2d"}
 PRODUCTS = {"linear", "matmul", "__matmul__", "__rmatmul__", "bmm", "mm", "einsum", "addmm", "baddbmm"}
 
@@ -26,11 +27,12 @@ class LowPrecision(TorchFunctionMode):
 
     def __init__(self) -> None:
         super().__init__()
-        self.spoilt = 0
+        self.seen = self.spoilt = 0
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
         name = getattr(func, "__name__", "")
         if name in CONVOLUTIONS | PRODUCTS:
+            self.seen += 1
             place = torch.backends.cudnn.conv if name in CONVOLUTIONS else torch.backends.cuda.matmul
             if place.fp32_precision != "ieee":
                 self.spoilt += 1
@@ -49,29 +51,31 @@ def sample() -> rawbench.Sample:
     return rawbench.Sample(info, raw, srgb)
 
 
-@pytest.fixture
-def medium():
+@pytest.fixture(params=["high", "medium"])
+def chosen(request):
     before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("medium")
-    yield
-    assert torch.get_float32_matmul_precision() == "medium"
+    torch.set_float32_matmul_precision(request.param)
+    yield request.param
+    assert torch.get_float32_matmul_precision() == request.param
     torch.set_float32_matmul_precision(before)
 
 
-@pytest.mark.parametrize("name", METHODS)
-def test_low_precision_for_the_process_is_not_a_methods(name: str, medium) -> None:
+@pytest.mark.parametrize(("name", "values"), SYSTEMS)
+def test_low_precision_for_the_process_is_not_a_methods(name: str, values: dict, chosen) -> None:
     method, image = load_plugins().methods.load(name), sample()
-    options = method.Options()
+    options = method.Options(**values)
+    resources = {resource: getattr(options, resource) for resource in method.resource_options}
     point = method.rate_points(options)[-1]
     stream = encode_stream(method, options, point, image, "cpu", 0).stream
-    expected = decode_stream(method, {}, stream, image.srgb, "cpu").raw
+    expected = decode_stream(method, resources, stream, image.srgb, "cpu").raw
     with torch.autocast("cpu", torch.bfloat16), LowPrecision() as mode:
         assert encode_stream(method, options, point, replace(image), "cpu", 0).stream == stream
-        decoded = decode_stream(method, {}, stream, image.srgb, "cpu").raw
-    assert not mode.spoilt and torch.equal(decoded, expected)
+        decoded = decode_stream(method, resources, stream, image.srgb, "cpu").raw
+    assert not mode.spoilt and torch.equal(decoded, expected) and decoded.dtype == torch.float32
+    assert mode.seen > 20 or not name.startswith("learned")
 
 
-def test_the_emulation_would_be_noticed(medium) -> None:
+def test_the_emulation_would_be_noticed(chosen) -> None:
     method, image = load_plugins().methods.load("invisp"), sample()
     codec = method(method.Options(), rawbench.RatePoint(0, "none"))
     codec.setup(rawbench.Context())
